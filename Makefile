@@ -1,0 +1,51 @@
+# Two commands matter: `make demo` and `make test`. Both need Python 3.10 or newer, git and make, nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.up-to-date
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format docs clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+
+demo: $(STAMP) ## Find the reference leak, repair it, and watch the memory of both
+	@$(BIN)/leaklint demo
+
+test: lint ## Check style, types and layers, then run all tests with coverage
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+test-all: lint ## Run the exhaustive tests too, with coverage: some ten minutes and more
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "" --cov --cov-report term
+
+lint: $(STAMP) ## Check style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
+
+format: $(STAMP) ## Put the code into its format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(STAMP) ## Write the pages and tables anew that are made from the code
+	$(BIN)/python docs/generate.py
+
+clean: ## Remove the environment and all that was built
+	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .nox
+
+# Made anew when the dependencies change or the environment's Python is gone; `pip install --group` came with pip 25.1.
+$(STAMP): pyproject.toml $(if $(wildcard $(BIN)/python),,missing-environment)
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 10) and \
+	    "leaklint needs Python 3.10 or newer; $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group test --group lint
+	@touch $@
+
+.PHONY: missing-environment
+missing-environment:

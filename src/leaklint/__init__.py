@@ -1,0 +1,3 @@
+"""leaklint: finds entries that are put into a long-lived mapping and never taken out again."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,184 @@
+"""The one pipeline: a source becomes findings, each with its repair or the reason why there is none."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from leaklint import ir
+from leaklint.evidence import Evidence, gather
+from leaklint.extract import extract, parse
+from leaklint.flow.events import Place
+from leaklint.model import FileError, FileReport, Finding, Step
+from leaklint.rule import Report, Rule
+from leaklint.rules import all_rules
+from leaklint.screen import bytes_may_leak, tree_may_leak
+from leaklint.source import Source, SourceError
+from leaklint.values import spell
+
+if TYPE_CHECKING:
+    from leaklint.repair import Draft, Workshop
+
+
+_ROUNDS = 20
+"""Repairs take findings away and bring none, so that a file needs few rounds; this is against doing it for ever."""
+
+
+class Analysis(msgspec.Struct, frozen=True, eq=False):
+    """All that is known of one file that could be parsed."""
+
+    source: Source
+    module: ir.Module
+    evidence: Evidence
+    reports: tuple[tuple[Rule, Report], ...]
+
+
+class Repaired(msgspec.Struct, frozen=True):
+    """What became of a file: its new bytes, what was repaired, and what is left."""
+
+    data: bytes
+    fixed: tuple[Finding, ...]
+    left: tuple[Finding, ...]
+
+
+def check(source: Source, tree: ast.Module | None = None, *, repairs: bool = True) -> FileReport:
+    """All findings of a file, of the rules that are off by default too; a file that cannot be parsed is an error.
+
+    Without `repairs` the findings come without a fix, which is many times as fast.
+    """
+    try:
+        analysis = analyze(source, tree)
+    except SourceError as error:
+        return FileReport(source.path, (), (FileError(source.path, error.message, error.line, error.column),))
+    if not repairs:
+        return FileReport(source.path, tuple(_finding(report, rule, source) for rule, report in analysis.reports))
+    return FileReport(source.path, tuple(finding for finding, _ in _told(analysis)[1]))
+
+
+def analyze(source: Source, tree: ast.Module | None = None) -> Analysis:
+    """Read a file and ask the rules. Raises SourceError if it cannot be parsed."""
+    parsed = tree if tree is not None else parse(source)
+    is_candidate = bytes_may_leak(source.data) and tree_may_leak(parsed)
+    module = extract(parsed, source.path) if is_candidate else ir.Module(source.path, ())
+    try:
+        evidence = gather(module, source.text)
+    except RecursionError as error:
+        raise SourceError(source.path, "nested too deeply to analyse", None, None) from error
+    return Analysis(source, module, evidence, tuple(_reports(evidence)))
+
+
+def reports(module: ir.Module, text: str) -> list[tuple[Rule, Report]]:
+    """What the rules report of a module, in the order of its lines, each leak once."""
+    return _reports(gather(module, text))
+
+
+def _reports(evidence: Evidence) -> list[tuple[Rule, Report]]:
+    found: dict[object, tuple[Rule, Report]] = {}
+    for rule in all_rules():
+        for report in rule.check(evidence):
+            known = found.get((report.code, report.place))
+            if known is None or _is_clearer(report, known[1]):
+                found[report.code, report.place] = (rule, report)
+    return sorted(_most_specific(list(found.values())), key=lambda pair: (pair[1].place.at, pair[0].code))
+
+
+def _most_specific(told: list[tuple[Rule, Report]]) -> list[tuple[Rule, Report]]:
+    """One leak, one finding: where an early exit is to blame, the exception between the same lines is not told too."""
+    blamed = {_pair(report) for rule, report in told if rule.code == "LKL103"}
+    return [(rule, report) for rule, report in told if rule.code != "LKL102" or _pair(report) not in blamed]
+
+
+def _pair(report: Report) -> tuple[Place, Place | None]:
+    return report.story.insertion.place, report.eviction.place if report.eviction else None
+
+
+def _is_clearer(report: Report, known: Report) -> bool:
+    """Of two reports on one place the one with the longer way from key to insertion explains more."""
+    return len(report.trace) > len(known.trace)
+
+
+def _told(analysis: Analysis) -> tuple[Workshop | None, list[tuple[Finding, Draft | None]]]:
+    """The findings in the order of the reports, each with its repair, and where the repairs are made."""
+    if not analysis.reports:
+        return None, []
+    # Repairs need LibCST, which no file without a finding shall pay for.
+    from leaklint.repair import Workshop
+    from leaklint.repairs.refusal import Refusal
+
+    workshop = Workshop(analysis, analyze)
+    told: list[tuple[Finding, Draft | None]] = []
+    for (rule, report), repair in zip(analysis.reports, workshop.repairs(), strict=True):
+        finding = _finding(report, rule, analysis.source)
+        if isinstance(repair, Refusal):
+            told.append((msgspec.structs.replace(finding, fix_refused=repair.reason), None))
+        else:
+            told.append((msgspec.structs.replace(finding, fix=repair.fix), repair))
+    return workshop, told
+
+
+def _finding(report: Report, rule: Rule, source: Source) -> Finding:
+    return Finding(
+        code=rule.code,
+        name=rule.name,
+        message=report.message,
+        path=source.path,
+        span=report.place.at,
+        cache=spell(report.story.insertion.cache),
+        key=report.key,
+        trace=tuple(Step(source.path, note.place.at, note.text) for note in report.trace),
+        advice=report.advice,
+        symbol=report.place.function.partition("@")[0],
+    )
+
+
+def repair(source: Source, accept: Callable[[Finding], bool], unsafe: bool = False) -> Repaired:
+    """Repair what `accept` lets through, `unsafe` repairs only if asked for; a file that cannot be parsed stays."""
+    try:
+        analysis = analyze(source)
+    except SourceError:
+        return Repaired(source.data, (), ())
+    from leaklint.repairs.refusal import Refusal
+
+    def _is_wanted(finding: Finding) -> bool:
+        is_safe = finding.fix is not None and finding.fix.safety == "safe"
+        return (unsafe or is_safe) and accept(finding)
+
+    fixed: list[Finding] = []
+    told: list[tuple[Finding, Draft | None]] = []
+    for _ in range(_ROUNDS):
+        workshop, told = _told(analysis)
+        wanted = {id(made): finding for finding, made in told if made is not None and _is_wanted(finding)}
+        chosen = [made for _, made in told if made is not None and id(made) in wanted]
+        if workshop is None or not chosen:
+            break
+        # What a wrong key leaves is told by other rules too; the right key mends them all.
+        made, after = workshop.together(sorted(chosen, key=lambda draft: draft.report.code != "LKL104"))
+        if isinstance(after, Refusal):
+            break
+        fixed += _gone(told, made, after, accept)
+        analysis = after
+    return Repaired(analysis.source.data, tuple(fixed), tuple(finding for finding, _ in told))
+
+
+def _gone(
+    told: list[tuple[Finding, Draft | None]], made: list[Draft], after: Analysis, accept: Callable[[Finding], bool]
+) -> Iterator[Finding]:
+    """The findings that were repaired, and those that their repairs took away with them."""
+    repaired = {id(draft) for draft in made}
+    yield from (finding for finding, draft in told if id(draft) in repaired)
+    remaining = Counter((rule.code, report.place.function, _cache_of(report)) for rule, report in after.reports)
+    for finding, draft in told:
+        if id(draft) in repaired:
+            continue
+        kind = finding.code, finding.symbol, finding.cache
+        remaining[kind] -= 1
+        if remaining[kind] < 0 and accept(finding):
+            yield finding
+
+
+def _cache_of(report: Report) -> str:
+    return spell(report.story.insertion.cache)

@@ -1,0 +1,59 @@
+"""Containers that the module itself keeps small: a test of their length that guards an eviction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from leaklint import ir
+from leaklint.containers import EVICTING_METHODS
+from leaklint.ir_walk import below, children, in_scope, last_part
+
+
+def bounded_containers(module: ir.Module) -> frozenset[tuple[str | None, str]]:
+    """Class and last word of the containers for which some `if` or `while` on `len(container)` evicts from it."""
+    return frozenset(_bounded(module, None))
+
+
+def _bounded(node: msgspec.Struct, class_name: str | None) -> Iterator[tuple[str | None, str]]:
+    for inner in in_classes(node):
+        if isinstance(inner, ir.Class) and inner is not node:
+            yield from _bounded(inner, inner.qualified_name)
+        elif isinstance(inner, ir.If | ir.While):
+            evicting = [part for statement in inner.body for part in below(statement)]
+            for name in _measured(inner.test):
+                if any(_evicts(part, name) for part in evicting):
+                    yield class_name, name
+
+
+def in_classes(node: msgspec.Struct) -> Iterator[msgspec.Struct]:
+    """Everything below the node; a class inside it is given and not entered."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield current
+        if current is node or not isinstance(current, ir.Class):
+            pending.extend(children(current))
+
+
+def _measured(test: ir.Expression) -> set[str]:
+    """The containers whose length the test compares."""
+    return {
+        name
+        for node in in_scope(test)
+        if isinstance(node, ir.Compare)
+        for call in in_scope(node)
+        if isinstance(call, ir.Call) and last_part(call.function) == "len" and call.arguments
+        if (name := last_part(call.arguments[0].value)) is not None
+    }
+
+
+def _evicts(node: object, name: str) -> bool:
+    match node:
+        case ir.Call(function=ir.Attribute(value=value, name=method)):
+            return method in EVICTING_METHODS and last_part(value) == name
+        case ir.Delete(targets=targets):
+            return any(isinstance(target, ir.Subscript) and last_part(target.value) == name for target in targets)
+        case _:
+            return False

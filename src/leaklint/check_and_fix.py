@@ -1,0 +1,137 @@
+"""The two commands that do the work. Each returns its exit code: 0 clean, 1 findings, 2 could not do the job."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from leaklint.config import Choice, ConfigError, Known, Settings, settings_for
+from leaklint.files import Discovery, Exclusion, Found, discover
+from leaklint.model import FileReport
+from leaklint.paths import absolute
+from leaklint.progress import with_progress
+from leaklint.report.document import Document, document
+from leaklint.report.output import opened, print_report
+from leaklint.report.words import check_summary, error_line, fix_summary
+from leaklint.rules import all_rules
+from leaklint.run import Work, run
+from leaklint.work import Outcome, check_file, fix_file
+from leaklint.writing import patch, store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from leaklint.options import Options
+
+STDIN = ("-",)
+
+
+def check(options: Options) -> int:
+    """Report the findings in what was named."""
+    with _target(options, sys.stdout) as stream:
+        discovery = _discovered(options)
+        if options.paths == STDIN:
+            data = sys.stdin.buffer.read()
+            outcomes = [check_file(found, data) for found in discovery.files]
+        else:
+            outcomes = _all_outcomes(check_file, "Checking", discovery, options)
+        report = document(outcomes, discovery.errors)
+        print_report(report, stream, options.output_format, statistics_only=options.statistics)
+    _say(report, options, check_summary(report))
+    return _exit_code(report, options, has_findings=bool(report.findings))
+
+
+def fix(options: Options) -> int:
+    """Repair what was named, or print what the repair would change."""
+    is_filter = options.paths == STDIN and not options.diff
+    with _target(options, sys.stderr if is_filter else sys.stdout) as stream:
+        discovery = _discovered(options)
+        outcomes = _repaired(discovery, options)
+        report = document(outcomes, discovery.errors)
+        if options.diff:
+            # As bytes, because a patch holds a file's lines in the encoding and with the newlines that they have.
+            stream.flush()
+            stream.buffer.write(b"".join(map(patch, outcomes)))
+        else:
+            print_report(report, stream, options.output_format)
+    _say(report, options, fix_summary(report, written=not options.diff))
+    return _exit_code(report, options, has_findings=bool(report.findings or (options.diff and report.fixed)))
+
+
+def _repaired(discovery: Discovery, options: Options) -> list[Outcome]:
+    """Repair and, unless a patch is wanted, write."""
+    work = partial(fix_file, unsafe=options.unsafe_fixes)
+    if options.paths != STDIN:
+        outcomes = _all_outcomes(work, "Repairing", discovery, options)
+        # Only now, so that no file is checked against another that is half way.
+        return outcomes if options.diff else [_stored(outcome) for outcome in outcomes]
+    data = sys.stdin.buffer.read()
+    outcomes = [work(found, data) for found in discovery.files]
+    if not options.diff:
+        # Whatever happens, a filter must not swallow what it was given.
+        sys.stdout.buffer.write(next((outcome.after for outcome in outcomes if outcome.after is not None), data))
+        sys.stdout.buffer.flush()
+    return outcomes
+
+
+def _discovered(options: Options) -> Discovery:
+    codes = tuple(rule.code for rule in all_rules())
+    choice = Choice(options.select or None, options.extend_select, options.ignore)
+    known: Known = {}
+
+    def settings_in(directory: str) -> Settings:
+        return settings_for(directory, codes, known, isolated=options.isolated).overridden(choice)
+
+    if options.paths != STDIN:
+        return discover(options.paths, settings_in, force_exclude=options.force_exclude)
+    name = options.stdin_filename or "stdin"
+    place = absolute(name)
+    try:
+        settings = settings_in(str(Path(place).parent))
+    except ConfigError as error:
+        return Discovery((), (error.error,))
+    is_left_out = options.force_exclude and Exclusion().leaves_out(place, settings, is_directory=False)
+    return Discovery(() if is_left_out else (Found(name, settings),), ())
+
+
+def _all_outcomes(work: Work, label: str, discovery: Discovery, options: Options) -> list[Outcome]:
+    if not discovery.files and not discovery.errors and not options.quiet:
+        click.echo("warning: no Python files found", err=True)
+    outcomes = run(work, discovery.files, options.jobs)
+    return list(outcomes if options.quiet else with_progress(outcomes, len(discovery.files), label))
+
+
+def _stored(outcome: Outcome) -> Outcome:
+    error = store(outcome)
+    if error is None:
+        return outcome
+    return Outcome(FileReport(outcome.report.path, errors=(error,)), outcome.repository)
+
+
+@contextmanager
+def _target(options: Options, default: TextIO) -> Iterator[TextIO]:
+    """Open what the report goes to before the work begins. Raises click.UsageError if that is not possible."""
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(opened(options.output_file, default))
+        except OSError as error:
+            raise click.UsageError(f"cannot write '{options.output_file}': {error.strerror}") from error
+        yield stream
+
+
+def _say(report: Document, options: Options, summary: str) -> None:
+    for error in report.errors:
+        click.echo(error_line(error), err=True)
+    if not options.quiet:
+        click.echo(summary, err=True)
+
+
+def _exit_code(report: Document, options: Options, *, has_findings: bool) -> int:
+    if report.errors:
+        return 2
+    return 1 if has_findings and not options.exit_zero else 0

@@ -1,0 +1,122 @@
+"""The command line: which commands there are and what they take.
+
+Only click is imported here, so that `--version`, `--help` and completion answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from leaklint import __version__
+from leaklint.options import Options, complete_code, shared_options
+
+EPILOG = """\b
+Exit codes: 0 nothing found, 1 findings, 2 could not do the job.
+
+\b
+Shell completion, for the start-up file of your shell:
+  bash  eval "$(_LEAKLINT_COMPLETE=bash_source leaklint)"
+  zsh   eval "$(_LEAKLINT_COMPLETE=zsh_source leaklint)"
+  fish  _LEAKLINT_COMPLETE=fish_source leaklint | source
+"""
+
+
+class Commands(click.Group):
+    """The commands, where an interrupt means that the job was not done."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("leaklint: interrupted", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="leaklint", message="%(prog)s %(version)s")
+def main() -> None:
+    """Find keyed-resource leaks: entries put into a long-lived mapping and never taken out again."""
+
+
+@main.command()
+@shared_options
+@click.option("--statistics", is_flag=True, help="Print how often each rule speaks instead of the findings.")
+def check(**values: Any) -> None:
+    """Report the leaks in files and directories; by default in the working directory, `-` for standard input."""
+    from leaklint import check_and_fix
+
+    sys.exit(check_and_fix.check(_options(values)))
+
+
+@main.command()
+@shared_options
+@click.option("--diff", is_flag=True, help="Print a patch and write nothing; findings it would repair count as left.")
+@click.option("--unsafe-fixes", is_flag=True, help="Apply repairs too that may change what the code does.")
+def fix(**values: Any) -> None:
+    """Repair the leaks in files and directories and report those that are left.
+
+    A file is rewritten whole or not at all. From standard input (`-`) the repaired file goes to standard output and
+    the report to standard error.
+    """
+    from leaklint import check_and_fix
+
+    sys.exit(check_and_fix.fix(_options(values)))
+
+
+@main.command()
+@click.argument("code", shell_complete=complete_code)
+def explain(code: str) -> None:
+    """Explain a rule: what it finds, why, examples, and how it is repaired."""
+    from leaklint import show
+
+    show.explain(code)
+
+
+@main.command()
+def rules() -> None:
+    """List all rules."""
+    from leaklint import show
+
+    show.rules()
+
+
+@main.command()
+@click.argument("file", type=click.Path())
+def ir(file: str) -> None:
+    """Print what leaklint understands of FILE: its intermediate representation."""
+    from leaklint import show
+
+    sys.exit(show.ir(file))
+
+
+@main.command()
+@click.option(
+    "--pictures",
+    type=click.Path(file_okay=False),
+    default="build/demo",
+    show_default=True,
+    help="The directory that the plots are written to.",
+)
+def demo(pictures: str) -> None:
+    """Show the main job: find the reference leak, repair it, and watch the memory of both."""
+    from leaklint import show
+
+    sys.exit(show.demo(pictures))
+
+
+def _options(values: dict[str, Any]) -> Options:
+    paths = values.pop("paths") or (".",)
+    if "-" in paths and len(paths) > 1:
+        raise click.UsageError("'-' reads standard input and cannot be combined with other paths.")
+    options = Options(paths=paths, **values)
+    if options.stdin_filename is not None and paths != ("-",):
+        raise click.UsageError("--stdin-filename needs '-' as the only path.")
+    if options.output_format not in ("full", "concise"):
+        for name, is_given in (("--diff", options.diff), ("--statistics", options.statistics)):
+            if is_given:
+                raise click.UsageError(f"{name} cannot be combined with --format {options.output_format}.")
+    return options

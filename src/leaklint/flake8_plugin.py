@@ -1,0 +1,79 @@
+"""The flake8 plugin. flake8 decides what is shown: `select`, `ignore` and `# noqa` are its own.
+
+Nothing heavy is imported before a file is checked, and nothing that goes wrong in one may stop flake8.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from leaklint import __version__
+
+if TYPE_CHECKING:
+    import argparse
+    import ast
+    from collections.abc import Iterator, Sequence
+
+LOG = logging.getLogger(f"flake8.{__name__}")
+
+OFF_BY_DEFAULT = "LKL2"
+
+
+class OptionManager(Protocol):
+    """What is needed of flake8's option manager, which has no types of its own."""
+
+    def extend_default_ignore(self, error_codes: Sequence[str]) -> None:
+        """Add to the codes that are ignored by default."""
+
+
+class Plugin:
+    """One file under flake8."""
+
+    name = "leaklint"
+    version = __version__
+    asked_for: ClassVar[tuple[str, ...]] = ()
+    """Selectors that name more than the whole plugin. flake8 hands options over on the class."""
+
+    @staticmethod
+    def add_options(option_manager: OptionManager) -> None:
+        """Switch the rules off that are off by default; there are no options of our own."""
+        option_manager.extend_default_ignore([OFF_BY_DEFAULT])
+
+    @classmethod
+    def parse_options(cls, options: argparse.Namespace) -> None:
+        """Remember which rules are asked for.
+
+        flake8 forgets a plugin's default ignore list as soon as the user sets `ignore`; without this the rules that
+        are off by default would come on with it. `--select LKL` asks for the plugin, not for those rules.
+        """
+        selectors = (*(options.select or ()), *(options.extend_select or ()))
+        cls.asked_for = tuple(selector for selector in selectors if selector.startswith(OFF_BY_DEFAULT))
+
+    def __init__(self, tree: ast.Module, filename: str, lines: Sequence[str]) -> None:
+        self._tree = tree
+        self._filename = filename
+        self._lines = lines
+
+    def run(self) -> Iterator[tuple[int, int, str, type[Any]]]:
+        """Report each finding: line from 1, column from 0, text."""
+        try:
+            problems = list(self._problems())
+        except Exception:
+            # With `flake8 --verbose` the log says what went wrong; the command line would exit with 2.
+            LOG.exception("leaklint could not check %s", self._filename)
+            return
+        yield from problems
+
+    def _problems(self) -> Iterator[tuple[int, int, str, type[Any]]]:
+        from leaklint.analyze import check
+        from leaklint.decoded import from_text
+        from leaklint.source import offset, position
+
+        source = from_text(self._filename, "".join(self._lines))
+        for finding in check(source, self._tree, repairs=False).findings:
+            if finding.code.startswith(OFF_BY_DEFAULT) and not finding.code.startswith(self.asked_for):
+                continue
+            line, column = position(source, offset(source, finding.span.line, finding.span.column))
+            message = " ".join(finding.message.splitlines())
+            yield line, column - 1, f"{finding.code} {message}", type(self)

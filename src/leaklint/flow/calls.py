@@ -1,0 +1,362 @@
+"""Calls: containers' methods, routines of the module that are read through, objects made, and all that stays opaque."""
+
+from __future__ import annotations
+
+import msgspec
+
+from leaklint import ir
+from leaklint.flow.caches import class_of, gather
+from leaklint.flow.callbacks import run_callbacks
+from leaklint.flow.events import Place
+from leaklint.flow.fields import written_key
+from leaklint.flow.iteration import element, known_elements
+from leaklint.flow.machine import CALLS_DEEP, Arguments, Context, Valued, Ways, born, may_raise
+from leaklint.flow.methods import MAPPING_METHODS, call_method, is_container
+from leaklint.flow.pure import FRESH_FUNCTIONS, PURE_FUNCTIONS, PURE_METHODS
+from leaklint.flow.state import State
+from leaklint.ir_walk import dotted
+from leaklint.may_raise import call_may_raise
+from leaklint.outline import Blueprint, Routine, method
+from leaklint.values import (
+    NONE,
+    Allocated,
+    Applied,
+    ClassReference,
+    Closure,
+    Constant,
+    Entry,
+    Field,
+    Global,
+    Instance,
+    Partial,
+    Result,
+    Text,
+    Value,
+    involved,
+    spell,
+)
+
+GATHERING_METHODS = frozenset({"append", "appendleft", "add", "extend", "update", "write", "feed", "put_nowait"})
+
+
+def call(callee: Value, arguments: Arguments, node: ir.Node, state: State, context: Context, ways: Ways) -> Valued:
+    """Call a value: the paths after it, with its result."""
+    if isinstance(callee, Field) and isinstance(callee.base, Entry) and callee.name in GATHERING_METHODS:
+        gather(callee.base.cache, callee.base.key, arguments.positional, state)
+    match callee:
+        case Partial(callee=inner, positional=positional, keywords=keywords):
+            bound = Arguments((*positional, *arguments.positional), (*keywords, *arguments.keywords))
+            if isinstance(inner, Closure) and isinstance(node, ir.Await):
+                return run_routine(inner, bound, node, state, context, ways)
+            return call(inner, bound, node, state, context, ways)
+        case Closure(function=name):
+            return _call_routine(callee, context.machine.outline.routines[name], arguments, node, state, context, ways)
+        case ClassReference(name=name):
+            return _construct(context.machine.outline.classes[name], arguments, node, state, context, ways)
+        case Field(base=base, name=name) if name in MAPPING_METHODS and is_container(base, state, context):
+            return [(state, call_method(base, name, arguments, node, state, context))]
+        case Instance(class_name=name) | Allocated(class_name=str(name)) if name in context.machine.outline.classes:
+            routine = method(context.machine.outline, name, "__call__")
+            if routine is not None:
+                return call(Closure(routine.name, 0, callee), arguments, node, state, context, ways)
+    return _call_unknown(callee, arguments, node, state, context, ways)
+
+
+def _call_routine(
+    callee: Closure, routine: Routine, arguments: Arguments, node: ir.Node, state: State, context: Context, ways: Ways
+) -> Valued:
+    decorators = [] if callee.is_bare else _own_decorators(routine, context)
+    if decorators:
+        return _call_decorated(callee, decorators, arguments, node, state, context, ways)
+    if routine.function.is_async or routine.function.is_generator:
+        # The body runs when somebody awaits or iterates it; until then it is a value that carries its arguments.
+        if isinstance(node, ir.Call):
+            context.machine.started[node.at] = node
+        return [(state, Partial(callee, arguments.positional, arguments.keywords, is_started=True))]
+    return run_routine(callee, arguments, node, state, context, ways)
+
+
+def _own_decorators(routine: Routine, context: Context) -> list[Closure]:
+    """Decorators that are functions of the module, innermost first."""
+    names = [decorator.id for decorator in routine.function.decorators if isinstance(decorator, ir.Name)]
+    return [Closure(name, 0) for name in reversed(names) if name in context.machine.outline.routines]
+
+
+def _call_decorated(
+    callee: Closure,
+    decorators: list[Closure],
+    arguments: Arguments,
+    node: ir.Node,
+    state: State,
+    context: Context,
+    ways: Ways,
+) -> Valued:
+    """Call what the decorators make of the function, the receiver as its first argument."""
+    wrapped: Valued = [(state, msgspec.structs.replace(callee, receiver=None, is_bare=True))]
+    for decorator in decorators:
+        wrapped = [
+            outcome
+            for path, function in wrapped
+            for outcome in run_routine(decorator, Arguments((function,)), node, path, context, ways)
+        ]
+    receiver = () if callee.receiver is None else (callee.receiver,)
+    given = Arguments((*receiver, *arguments.positional), arguments.keywords)
+    return [outcome for path, function in wrapped for outcome in call(function, given, node, path, context, ways)]
+
+
+def run_routine(
+    callee: Closure, arguments: Arguments, node: ir.Node, state: State, context: Context, ways: Ways
+) -> Valued:
+    """Read through the routine, unless nothing is to be learned from it or the walk is deep enough."""
+    machine = context.machine
+    routine = machine.outline.routines[callee.function]
+    is_known = any(place.function == routine.name for place in context.stack) or routine.name == context.routine
+    if is_known or len(context.stack) >= CALLS_DEEP or not machine.summaries[routine.name].is_worth_reading:
+        if machine.summaries[routine.name].may_raise:
+            kinds = ("error", "cancel") if routine.function.is_async else ("error",)
+            may_raise(state, node.at, routine.function.name, context, ways, kinds)
+        return [(state, Result(node.at, routine.function.name, context.turns))]
+    return read_through(callee, routine, arguments, node, state, context, ways)
+
+
+def read_through(
+    callee: Closure, routine: Routine, arguments: Arguments, node: ir.Node, state: State, context: Context, ways: Ways
+) -> Valued:
+    """Run the routine's body in a frame of its own."""
+    machine = context.machine
+    machine.entered.add(routine.name)
+    stack = (*context.stack, Place(context.routine, node.at))
+    frame = machine.frame_number(stack, routine.name, context.turns)
+    machine.parents[frame] = callee.frame
+    state.frames[frame] = bind_parameters(callee, routine, arguments, state, context)
+    _note_origins(routine, node, frame, state, context)
+    inner = context.but(
+        routine=routine.name,
+        frame=frame,
+        stack=stack,
+        class_name=class_of(callee.receiver, machine.outline) if callee.receiver else context.class_name,
+        handled=None,
+        entry_turns=len(context.turns),
+        on_yield=None,
+    )
+    body_ways = Ways(raises=ways.raises, is_guarded=ways.is_guarded, seen=ways.seen)
+    ended = machine.run(routine.function.body, [state], inner, body_ways)
+    outcomes = [(path, NONE) for path in ended] + body_ways.returns
+    if not _makes_closures(routine, context):
+        for path, _ in outcomes:
+            path.frames.pop(frame, None)
+    return list(outcomes)
+
+
+def _note_origins(routine: Routine, node: ir.Node, frame: int, state: State, context: Context) -> None:
+    """Remember which attribute or variable of the caller each parameter was read from."""
+    if not isinstance(node, ir.Call):
+        awaited = node.value.at if isinstance(node, ir.Await) else node.at
+        node = context.machine.started.get(awaited, node)
+    if not isinstance(node, ir.Call):
+        return
+    names = [p.name for p in routine.function.parameters if p.kind == "positional"]
+    is_bound = bool(names) and routine.takes_receiver and isinstance(node.function, ir.Attribute)
+    written = [argument for argument in node.arguments if argument.name is None]
+    pairs = [*zip(names[is_bound:], written, strict=False), *((a.name, a) for a in node.arguments)]
+    for name, argument in pairs:
+        value = state.frames[frame].get(name or "")
+        if name is not None and value is not None and isinstance(argument.value, ir.Name | ir.Attribute):
+            sources = written_key(argument.value, value, state, context).sources
+            context.machine.origins[(frame, name)] = (value, sources)
+
+
+def _makes_closures(routine: Routine, context: Context) -> bool:
+    return any(other.parent == routine.name for other in context.machine.outline.routines.values())
+
+
+def bind_parameters(
+    callee: Closure, routine: Routine, arguments: Arguments, state: State, context: Context
+) -> dict[str, Value]:
+    """The frame that a call begins with; what is not given gets its default, or a symbol of its own."""
+    positional = list(arguments.positional)
+    if callee.receiver is not None and routine.takes_receiver:
+        positional.insert(0, callee.receiver)
+    keywords = dict(arguments.keywords)
+    defaults = dict(callee.defaults)
+    frame: dict[str, Value] = {}
+    for parameter in routine.function.parameters:
+        if parameter.kind == "positional" and positional and not _is_spread(positional[0]):
+            frame[parameter.name] = positional.pop(0)
+        elif parameter.kind == "star":
+            frame[parameter.name] = _collect(parameter.name, routine, "list", [(None, v) for v in positional], state)
+            positional = []
+        elif parameter.kind == "double-star":
+            rest: list[tuple[Value | None, Value]] = [(Text(name), value) for name, value in keywords.items()]
+            frame[parameter.name] = _collect(parameter.name, routine, "dict", rest, state)
+        elif parameter.name in keywords:
+            frame[parameter.name] = keywords.pop(parameter.name)
+        elif parameter.name in defaults:
+            frame[parameter.name] = defaults[parameter.name]
+        elif isinstance(parameter.default, ir.Constant):
+            frame[parameter.name] = Constant(parameter.default.value)
+        elif isinstance(parameter.default, ir.Text):
+            frame[parameter.name] = Text(parameter.default.value)
+        else:
+            frame[parameter.name] = Result(routine.function.at, parameter.name, context.turns)
+    return frame
+
+
+def _is_spread(value: Value) -> bool:
+    return isinstance(value, Applied) and value.function == "*"
+
+
+def _collect(
+    name: str, routine: Routine, kind: str, pairs: list[tuple[Value | None, Value]], state: State
+) -> Allocated:
+    made = Allocated(routine.function.at, (), "dict" if kind == "dict" else "list", None)
+    made = msgspec.structs.replace(made, class_name=name)
+    state.contents[made] = tuple(pairs)
+    return made
+
+
+def _construct(
+    blueprint: Blueprint, arguments: Arguments, node: ir.Node, state: State, context: Context, ways: Ways
+) -> Valued:
+    """An object of the module's own class: its fields are known if its constructor is."""
+    made = Allocated(node.at, context.turns, "record", blueprint.name)
+    routine = method(context.machine.outline, blueprint.name, "__init__")
+    if routine is not None:
+        state.contents[made] = ()
+        return [
+            (path, made)
+            for path, _ in read_through(Closure(routine.name, 0, made), routine, arguments, node, state, context, ways)
+        ]
+    names = blueprint.fields if blueprint.is_plain_data else ()
+    given = {**dict(zip(names, arguments.positional, strict=False)), **dict(arguments.keywords)}
+    ordered = [name for name in names if name in given] + [name for name in given if name not in names]
+    state.contents[made] = tuple((Text(name), given[name]) for name in ordered)
+    if not blueprint.is_plain_data and (blueprint.bases and arguments.positional):
+        may_raise(state, node.at, blueprint.name, context, ways)
+    return [(path, made) for path in run_callbacks(arguments, node, state, context, ways)]
+
+
+def _call_unknown(
+    callee: Value, arguments: Arguments, node: ir.Node, state: State, context: Context, ways: Ways
+) -> Valued:
+    """A call that cannot be read: a pure one gives a value of its arguments, any other may raise and call back."""
+    name = callee.name.rpartition(".")[2] if isinstance(callee, Global | Field) else None
+    if isinstance(callee, Global) and callee.name == "type" and len(arguments.positional) == 1:
+        owner = class_of(arguments.positional[0], context.machine.outline)
+        if owner is not None:
+            return [(state, ClassReference(owner))]
+    if name in ("replace", "_replace") and arguments.keywords:
+        return [(state, _replaced(callee, arguments, node, state, context))]
+    if name == "cast" and len(arguments.positional) == 2:
+        return [(state, arguments.positional[1])]
+    if name == "partial" and arguments.positional:
+        first, *rest = arguments.positional
+        return [(state, Partial(first, tuple(rest), arguments.keywords))]
+    fresh = name in FRESH_FUNCTIONS
+    pure = _pure(callee, name, arguments, node, state, context)
+    raising = not isinstance(node, ir.Call) or call_may_raise(node)
+    before = state.copy() if raising else None
+    paths = run_callbacks(arguments, node, state, context, ways) if pure is None else [state]
+    if before is not None and not _takes_over(before, paths):
+        subjects = tuple(part for value in _inputs(callee, arguments) for part in involved(value))
+        may_raise(before, node.at, _called(node, callee), context, ways, subjects=subjects)
+    if pure is not None:
+        return [(state, pure)]
+    if isinstance(callee, Partial | Closure):
+        return [(path, Result(node.at, "call", context.turns)) for path in paths]
+    made = _unknown_object(name, arguments, node, paths, context)
+    inputs = _inputs(callee, arguments)
+    result = made if made is not None else Result(node.at, _called(node, callee), context.turns, fresh, inputs)
+    return [(path, result) for path in paths]
+
+
+def _inputs(callee: Value, arguments: Arguments) -> tuple[Value, ...]:
+    """What a result is about, two calls deep: enough for `wait_for(queue.get(), 5)`, and no chain grows without end."""
+    given = (*((callee.base,) if isinstance(callee, Field) else ()), *arguments.everything())
+    return tuple(_shallow(value) for value in given)
+
+
+def _shallow(value: Value) -> Value:
+    if not isinstance(value, Result):
+        return value
+    return msgspec.structs.replace(
+        value, inputs=tuple(v for v in value.inputs if not isinstance(v, Result) or not v.inputs)
+    )
+
+
+def _replaced(callee: Value, arguments: Arguments, node: ir.Node, state: State, context: Context) -> Value:
+    """`dataclasses.replace(old, name=value)` and `old._replace(name=value)`: the old fields, some of them new."""
+    old = arguments.positional[0] if arguments.positional else callee.base if isinstance(callee, Field) else NONE
+    made = Allocated(node.at, context.turns, "record", old.class_name if isinstance(old, Allocated) else None)
+    fields: dict[Value | None, Value] = dict(state.contents.get(old, ())) if isinstance(old, Allocated) else {}
+    fields.update({Text(name): value for name, value in arguments.keywords})
+    state.contents[made] = tuple(fields.items())
+    return made
+
+
+def _takes_over(before: State, after: list[State]) -> bool:
+    """Whether the call was handed an eviction (`add_done_callback`, `finalize`): that is taken to succeed."""
+    return any(slot not in path.entries for path in after for slot in before.entries)
+
+
+def _copied(name: str | None, arguments: Arguments, node: ir.Node, state: State, context: Context) -> Value | None:
+    """`list(keys)`, `sorted(keys)` of a container whose elements are known: another one with the same."""
+    if name not in ("list", "sorted", "reversed", "set", "deque", "tuple") or len(arguments.positional) != 1:
+        return None
+    known = known_elements(arguments.positional[0], state)
+    if known is None:
+        return None
+    made = Allocated(node.at, context.turns, "set" if name == "set" else "list")
+    state.contents[made] = tuple((None, value) for value in known)
+    return made
+
+
+def _pure(
+    callee: Value, name: str | None, arguments: Arguments, node: ir.Node, state: State, context: Context
+) -> Value | None:
+    if name is None or (arguments.keywords and name not in ("enumerate", "zip", "sorted", "range", "dict")):
+        return None
+    if isinstance(callee, Global) and name in ("list", "set", "dict", "deque") and not arguments.positional:
+        return _empty(name, node, context)
+    if isinstance(callee, Field) and isinstance(callee.base, Applied) and name in ("pop", "popleft"):
+        return element(callee.base, node.at, context.turns, state)
+    copied = _copied(name, arguments, node, state, context) if isinstance(callee, Global) else None
+    if copied is not None:
+        return copied
+    if name in PURE_FUNCTIONS and (isinstance(callee, Global) or _is_of_module(callee, context)):
+        return born(Applied(name, arguments.positional), node.at, context)
+    if isinstance(callee, Field) and name in PURE_METHODS:
+        return born(Applied(name, (callee.base, *arguments.positional)), node.at, context)
+    return None
+
+
+def _empty(name: str, node: ir.Node, context: Context) -> Allocated:
+    kind = name if name in ("set", "dict") else "list"
+    return Allocated(node.at, context.turns, kind)  # type: ignore[arg-type]  # one of the three by the line above
+
+
+def _is_of_module(callee: Value, context: Context) -> bool:
+    """Whether the function is reached through an imported module: `hashlib.sha256`."""
+    return (
+        isinstance(callee, Field)
+        and isinstance(callee.base, Global)
+        and callee.base.name in context.machine.outline.imports
+    )
+
+
+def _unknown_object(
+    name: str | None, arguments: Arguments, node: ir.Node, paths: list[State], context: Context
+) -> Allocated | None:
+    """An object of a class from elsewhere: by custom a class has a capital, and a keyword names the field it fills."""
+    if name is None or not name[:1].isupper() or not arguments.keywords:
+        return None
+    made = Allocated(node.at, context.turns, "record", name)
+    for path in paths:
+        path.contents[made] = tuple((Text(key), value) for key, value in arguments.keywords)
+    return made
+
+
+def _called(node: ir.Node, callee: Value) -> str:
+    if isinstance(node, ir.Call):
+        return dotted(node.function) or spell(callee)
+    return spell(callee)

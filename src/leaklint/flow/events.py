@@ -1,0 +1,144 @@
+"""What a walk records: insertions, evictions, and how every exit leaves the entries. Plain data."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from leaklint.model import Span
+from leaklint.values import Turns, Value
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """A spot in a function of the module."""
+
+    function: str
+    at: Span
+
+
+Stack: TypeAlias = tuple[Place, ...]
+"""The calls that lead from the walk's first function to the current one, outermost first."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A key as the code writes it at an insertion or eviction."""
+
+    at: Span | None = None
+    sources: tuple[Value, ...] = ()
+    """The attributes and variables that it was read from, at the spot and in the callers that handed it on."""
+
+
+UNWRITTEN = Written()
+
+
+class Birth(msgspec.Struct, frozen=True):
+    """Where a key was built, and the statement that did it."""
+
+    place: Place
+    stack: Stack
+
+
+class Insertion(msgspec.Struct, frozen=True):
+    """An entry comes into a cache."""
+
+    cache: Value
+    key: Value
+    written: Written
+    place: Place
+    stack: Stack
+    value: Value
+    turns: Turns = ()
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """An `if` that code stands under."""
+
+    place: Place
+    asked: tuple[Value, ...]
+    """What its test asks about."""
+    is_negated: bool = False
+    """Whether the test is `not …`, and the code stands under it holding."""
+
+
+class Eviction(msgspec.Struct, frozen=True):
+    """Entries leave a cache: those under `key`, or all of them if it is None."""
+
+    cache: Value
+    key: Value | None
+    place: Place
+    stack: Stack
+    locks: tuple[Value, ...]
+    """The context managers held at that point, outermost first."""
+    turns: Turns = ()
+    is_final: bool = False
+    """Inside a `finally`."""
+    guards: tuple[Guard, ...] = ()
+    """The conditions inside that `finally` under which it evicts."""
+    around: tuple[Guard, ...] = ()
+    """All conditions under which it evicts."""
+    written: Written = UNWRITTEN
+    is_filtered: bool = False
+    """True where a loop over the cache's own keys evicts those that a condition picks."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something that happened to a path while an entry was in: it raised, or left by a jump."""
+
+    kind: Literal["raise", "return", "break", "continue"]
+    place: Place
+    callee: str = ""
+    """What raised, in the code's words."""
+    subjects: tuple[Value, ...] = ()
+    """What was awaited or waited for when it raised."""
+    in_handler: bool = False
+    """Whether a jump stands in an `except` suite."""
+    is_meant: bool = False
+    """Whether a jump leaves the entry in on purpose: it returns the entry's value to the caller, who is to care for it
+    from then on, or it stands under a condition about what was just added to the entry."""
+
+
+class Removal(msgspec.Struct, frozen=True):
+    """On some path the eviction took out what the insertion had put in."""
+
+    insertion: Insertion
+    eviction: Eviction
+    history: tuple[Mark, ...]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """An entry that is in, and what has happened since it came in."""
+
+    insertion: Insertion
+    value: Value
+    history: tuple[Mark, ...] = ()
+    gathered: tuple[Value, ...] = ()
+    """What was added to the value since: such an entry is built up over many calls."""
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """One way out of the walk's first function, with the entries that stay."""
+
+    kind: Literal["end", "return", "raise"]
+    place: Place
+    held: tuple[Held, ...]
+    returned: tuple[Value, ...] = ()
+    """What goes to the caller: the value, or what a returned tuple or list holds."""
+
+
+class Walk(msgspec.Struct, frozen=True):
+    """All that was seen from one function on."""
+
+    function: str
+    class_name: str | None
+    exits: tuple[Exit, ...]
+    insertions: tuple[Insertion, ...]
+    evictions: tuple[Eviction, ...]
+    removals: tuple[Removal, ...]
+    births: tuple[tuple[Value, Birth], ...]
+    entered: frozenset[str]
+    """The functions that were read through."""
+    steps: int
+    """How many statements were run."""
+    is_complete: bool
+    """False where the budget ran out; such a walk reports nothing."""

@@ -1,0 +1,117 @@
+"""The state of one path: variables, containers, known facts, and the entries that are in a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import msgspec
+
+from leaklint.flow.events import Guard, Held, Mark
+from leaklint.values import NONE, Allocated, Constant, Entry, Group, Parameter, Value, within
+
+Content: TypeAlias = tuple[tuple[Value | None, Value], ...]
+"""What a container holds: (key, value) pairs; of a list or set the keys are None, of a record they are Text."""
+
+Slot: TypeAlias = tuple[Value, Value]
+"""A cache and a key in it."""
+
+PATHS_APART = 4
+"""Up to so many paths keep all that they know."""
+
+PATHS_KEPT = 18
+"""How many paths are followed side by side before alike ones are merged; more are cut off, which only hides leaks."""
+
+
+class Raised(msgspec.Struct, frozen=True):
+    """An exception on its way: an `error` is any Exception, `cancel` is what only a BaseException handler catches."""
+
+    kind: str
+    type_name: str | None
+    mark: Mark
+
+
+class State:
+    """One path. Mutable while it is walked; `copy` before a fork."""
+
+    __slots__ = ("contents", "entries", "facts", "fields", "frames", "published", "suspended")
+
+    def __init__(self) -> None:
+        """A path at its beginning: nothing is known."""
+        self.frames: dict[int, dict[str, Value]] = {}
+        self.contents: dict[Allocated, Content] = {}
+        self.fields: dict[tuple[Value, str], Value] = {}
+        self.published: dict[Value, Value] = {}
+        self.entries: dict[Slot, Held] = {}
+        self.facts: dict[Value, bool] = {}
+        self.suspended: tuple[tuple[str, Value], ...] = ()
+
+    def copy(self) -> State:
+        """The same path, to be continued another way."""
+        other = State.__new__(State)
+        other.frames = {number: dict(frame) for number, frame in self.frames.items()}
+        other.contents = dict(self.contents)
+        other.fields = dict(self.fields)
+        other.published = dict(self.published)
+        other.entries = dict(self.entries)
+        other.facts = dict(self.facts)
+        other.suspended = self.suspended
+        return other
+
+    def mark(self, mark: Mark, returned: Value | None = None, guards: tuple[Guard, ...] = ()) -> None:
+        """Note the event in the history of all entries that are in; a jump may leave an entry in on purpose."""
+        given = _given_out(returned)
+        for slot, held in self.entries.items():
+            is_given = Entry(*slot) in given or (held.value in given and not isinstance(held.value, Parameter))
+            is_meant = is_given or _asks_about_growth(guards, slot, held)
+            own = msgspec.structs.replace(mark, is_meant=True) if is_meant else mark
+            if own not in held.history:
+                self.entries[slot] = msgspec.structs.replace(held, history=(*held.history, own))
+
+    def signature(self) -> object:
+        """What two paths must share to be alike for the rules: entries, the jumps since, containers of keys."""
+        marks = {mark for held in self.entries.values() for mark in held.history}
+        jumps = frozenset(mark for mark in marks if mark.kind != "raise")
+        has_raised = len(jumps) < len(marks)
+        return frozenset(self.entries), jumps, has_raised, frozenset(self.contents.items()), self.suspended
+
+
+def _asks_about_growth(guards: tuple[Guard, ...], slot: Slot, held: Held) -> bool:
+    """Whether a condition asks about the entry, or about what was just added to it."""
+    wanted = {part for part in held.gathered if not isinstance(part, Constant)} | {Entry(*slot)}
+    return any(part in wanted for guard in guards for value in guard.asked for part in within(value))
+
+
+def _given_out(returned: Value | None) -> tuple[Value, ...]:
+    """The values that a `return` gives to the caller."""
+    if isinstance(returned, Group):
+        return (returned, *returned.items)
+    return (returned,) if returned is not None else ()
+
+
+def condense(states: Iterable[State]) -> list[State]:
+    """At most `PATHS_KEPT` paths: beyond that, alike ones are merged, keeping what they agree on."""
+    paths = list(states)
+    if len(paths) <= PATHS_APART:
+        return paths
+    merged: dict[object, State] = {}
+    for path in paths:
+        signature = path.signature()
+        if signature in merged:
+            _agree(merged[signature], path)
+        else:
+            merged[signature] = path
+    return list(merged.values())[:PATHS_KEPT]
+
+
+def _agree(kept: State, other: State) -> None:
+    kept.facts = {fact: truth for fact, truth in kept.facts.items() if other.facts.get(fact) is truth}
+    for number, frame in kept.frames.items():
+        theirs = other.frames.get(number, {})
+        for name in [name for name, value in frame.items() if theirs.get(name) != value]:
+            values = {frame[name], theirs.get(name, NONE)}
+            del frame[name]
+            # A variable that is None on one path and set on the other is worth keeping: the set value is the key.
+            if NONE in values and len(values) == 2:
+                frame[name] = next(value for value in values if value != NONE)
+    kept.fields = {field: value for field, value in kept.fields.items() if other.fields.get(field) == value}

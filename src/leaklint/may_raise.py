@@ -1,0 +1,64 @@
+"""The may-raise model: which calls can raise.
+
+Every call, `await`, `yield`, `raise` and `assert` can, and every `async with` and `async for`, with these exceptions:
+attribute access, subscripts and operators (a typo there fails at once and in every test), and the calls listed here,
+which do not fail on arguments of the kinds they are made for. Acquiring a lock by `with` does not raise either, and a
+cleanup (a `finally` or `except` suite, up to its last eviction) is taken to run to its end. `docs/may-raise.md` says
+why; the tests hold both against executed programs.
+"""
+
+from __future__ import annotations
+
+from leaklint import ir
+from leaklint.ir_walk import dotted, last_part
+
+SAFE_FUNCTIONS = frozenset(
+    """
+    bool bytes callable dict enumerate filter format frozenset hasattr hash id isinstance issubclass iter len list
+    locals map object print property range repr reversed set sorted slice str super tuple type vars zip
+    """.split()
+)
+SAFE_CONSTRUCTORS = frozenset(
+    """
+    BoundedSemaphore Condition Counter Event ExitStack AsyncExitStack Future Lock OrderedDict Queue RLock Semaphore
+    SimpleQueue deque defaultdict partial ref suppress
+    """.split()
+)
+SAFE_CALLS = frozenset(
+    """
+    asyncio.current_task asyncio.get_running_loop datetime.now datetime.utcnow datetime.datetime.now
+    datetime.datetime.utcnow monotonic perf_counter secrets.token_bytes secrets.token_hex secrets.token_urlsafe
+    threading.current_thread threading.get_ident time.monotonic time.monotonic_ns time.perf_counter
+    time.perf_counter_ns time.process_time time.sleep time.time time.time_ns token_hex token_urlsafe uuid.uuid1
+    uuid.uuid4 uuid1 uuid4
+    """.split()
+)
+SAFE_METHODS = frozenset(
+    """
+    add append appendleft cancel cancelled clear copy create_future discard done endswith extend is_set items keys lower
+    lstrip replace rstrip setdefault startswith strip title upper values hexdigest digest
+    """.split()
+)
+LOGGING_METHODS = frozenset("critical debug error exception info log warning".split())
+LOGGERS = frozenset("_log _logger LOG LOGGER log logger logging".split())
+
+
+def call_may_raise(call: ir.Call) -> bool:
+    """Whether the call itself can raise, going by what is called; its arguments are calls of their own."""
+    function = call.function
+    name = last_part(function)
+    if isinstance(function, ir.Name):
+        return name not in SAFE_FUNCTIONS | SAFE_CONSTRUCTORS | SAFE_CALLS
+    if not isinstance(function, ir.Attribute) or name is None:
+        return True
+    if name in SAFE_CONSTRUCTORS or dotted(function) in SAFE_CALLS:
+        return False
+    if name in LOGGING_METHODS and last_part(function.value) in LOGGERS:
+        return False
+    if name == "set":
+        return bool(call.arguments)
+    if name == "pop":
+        return len(call.arguments) < 2
+    if name == "join" and isinstance(function.value, ir.Text):
+        return False
+    return name not in SAFE_METHODS

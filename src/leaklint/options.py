@@ -1,0 +1,88 @@
+"""The options that commands share, as a decorator for click and as plain data for everybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from click.shell_completion import CompletionItem
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FORMATS = ("full", "concise", "json", "sarif", "github")
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What was asked for on the command line."""
+
+    paths: tuple[str, ...] = (".",)
+    output_format: str = "full"
+    select: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    isolated: bool = False
+    force_exclude: bool = False
+    jobs: int | None = None
+    stdin_filename: str | None = None
+    output_file: str | None = None
+    exit_zero: bool = False
+    quiet: bool = False
+    no_cache: bool = False
+    statistics: bool = False
+    diff: bool = False
+    unsafe_fixes: bool = False
+
+
+def complete_code(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Offer the codes that begin as what was typed so far."""
+    from leaklint.rules import all_rules
+
+    return [CompletionItem(rule.code, help=rule.summary) for rule in all_rules() if rule.code.startswith(begun.upper())]
+
+
+def _codes(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Split `LKL101,LKL102` and check each; the rules are only loaded if there is something to check."""
+    selectors = tuple(word.strip().upper() for value in values for word in value.split(",") if word.strip())
+    if selectors:
+        from leaklint.config import unknown_code
+        from leaklint.rules import all_rules
+
+        codes = [rule.code for rule in all_rules()]
+        for selector in selectors:
+            if (problem := unknown_code(selector, codes)) is not None:
+                raise click.BadParameter(problem)
+    return selectors
+
+
+def _code_option(name: str, description: str) -> Callable[[Command], Command]:
+    return click.option(
+        name, multiple=True, metavar="CODES", callback=_codes, shell_complete=complete_code, help=description
+    )
+
+
+_SHARED = (
+    click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]..."),
+    click.option("--format", "output_format", type=click.Choice(FORMATS), default="full", show_default=True),
+    _code_option("--select", "Report these rules only: codes or their beginnings, separated by commas; ALL for all."),
+    _code_option("--extend-select", "Report these rules too."),
+    _code_option("--ignore", "Do not report these rules. The longest match decides between this and --select."),
+    click.option("--isolated", is_flag=True, help="Read no configuration."),
+    click.option("--force-exclude", is_flag=True, help="Leave out what is excluded even if it is named."),
+    click.option(
+        "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes; by default one a processor."
+    ),
+    click.option("--stdin-filename", metavar="PATH", help="What the file is called that is read from `-`."),
+    click.option("-o", "--output-file", type=click.Path(dir_okay=False), help="Write the report there."),
+    click.option("--exit-zero", is_flag=True, help="Exit with 0 even if findings are left."),
+    click.option("-q", "--quiet", is_flag=True, help="Print findings and errors only: no summary, no progress."),
+    click.option("--no-cache", is_flag=True, hidden=True),
+)
+
+
+def shared_options(command: Command) -> Command:
+    """Give a command the options that `check` and `fix` have in common."""
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command

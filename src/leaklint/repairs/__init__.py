@@ -1,0 +1,1 @@
+"""Repairs: changes to statements and expressions, as edits that touch nothing else, with their proof."""

@@ -1,0 +1,79 @@
+"""LKL102 where another function takes the entry out when a reply comes: take it out here too when the wait is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leaklint import ir
+from leaklint.repairs.changes import AddFinally, Change, ExtendFinally, StretchTry, WrapInTry
+from leaklint.repairs.cleanup import locks_between, under
+from leaklint.repairs.find import function_of, shared_block, standing_in, statement_around
+from leaklint.repairs.intent import Intent, Plan
+from leaklint.repairs.layout import text_of
+from leaklint.repairs.leftover import is_emptied, without
+from leaklint.repairs.refusal import RefusedError
+from leaklint.repairs.stretch import Stretch, require_bound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def plans_for_a_reply(intent: Intent) -> Iterator[Plan]:
+    """Yield the ways to evict when the wait is over."""
+    layout, report = intent.layout, intent.report
+    inserting = statement_around(layout, report.place.at)
+    if report.story.insertion.place != report.place:
+        raise RefusedError("the entry is inserted by another function than the one that waits")
+    cache, key = _target(inserting)
+    waits = [
+        statement_around(layout, mark.place.at)
+        for _, held in report.story.stays
+        for mark in held.history
+        if mark.kind == "raise" and mark.place.function == report.place.function
+    ]
+    if not waits:
+        raise RefusedError("the wait for the reply is in another function")
+    block = shared_block(layout, [inserting, *waits])
+    first = standing_in(layout, inserting, block)
+    last = max(index for wait in waits if (index := standing_in(layout, wait, block)) is not None)
+    assert first is not None
+    if last <= first:
+        raise RefusedError("the insertion and the wait are one statement")
+    function = function_of(layout, inserting)
+    stretch = Stretch(function, inserting, inserting, report.place.at, block, first, last, False, False)
+    line = f"{text_of(layout, cache.at)}.pop({text_of(layout, key.at)}, None)"
+    lines = under(locks_between(layout, inserting, block), [line])
+    require_bound(
+        layout,
+        stretch,
+        [ir.Evaluate(cache.at, cache), ir.Evaluate(key.at, key)],
+        stretch.sibling(first + 1),
+        stretch.sibling(last),
+    )
+    waiting = stretch.sibling(last)
+    if first + 1 < last and isinstance(waiting, ir.Try) and is_emptied(intent, stretch, waiting):
+        leftover = without(intent, stretch, last, last)
+        start = stretch.sibling(first + 1)
+        yield Plan((AddFinally(waiting, lines), StretchTry(waiting, start), *leftover.changes))
+    leftover = without(intent, stretch, first + 1, last)
+    yield Plan((_around(stretch, lines), *leftover.changes))
+
+
+def _target(statement: ir.Statement) -> tuple[ir.Expression, ir.Expression]:
+    match statement:
+        case ir.Assign(targets=targets):
+            for target in targets:
+                if isinstance(target, ir.Subscript):
+                    return target.value, target.index
+    match statement:
+        case ir.Assign(value=ir.Call() as call) | ir.Evaluate(value=ir.Call() as call):
+            if isinstance(call.function, ir.Attribute) and call.function.name == "setdefault" and call.arguments:
+                return call.function.value, call.arguments[0].value
+    raise RefusedError("the insertion is in no form that shows cache and key")
+
+
+def _around(stretch: Stretch, lines: tuple[str, ...]) -> Change:
+    first, last = stretch.sibling(stretch.first + 1), stretch.sibling(stretch.last)
+    if first is last and isinstance(first, ir.Try):
+        return ExtendFinally(first, lines) if first.final else AddFinally(first, lines)
+    return WrapInTry(first, last, lines)

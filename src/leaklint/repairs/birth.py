@@ -1,0 +1,219 @@
+"""How to get hold of each key where it is built: by its variable, or by giving it one first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from leaklint import ir
+from leaklint.ir_walk import below, last_part
+from leaklint.model import Safety
+from leaklint.repairs.changes import Change, ComprehensionToLoop, Hoist, InsertAfter, InsertBefore
+from leaklint.repairs.expressions import evaluation_order
+from leaklint.repairs.find import binds, expression_of
+from leaklint.repairs.layout import place_of
+from leaklint.repairs.loops import key_order
+from leaklint.repairs.naming import free_name
+from leaklint.repairs.refusal import Refusal, RefusedError
+
+if TYPE_CHECKING:
+    from leaklint.repairs.layout import Layout
+    from leaklint.repairs.site import Site
+
+_EAGER = frozenset("all any dict extend frozenset gather join list max min set sorted sum tuple update".split())
+_PURE = frozenset(
+    """
+    blake2b blake2s digest encode format hash hexdigest int join lower md5 repr sha1 sha224 sha256 sha384 sha512 str
+    tuple upper uuid3 uuid5
+    """.split()
+)
+_TAKES_OUT = frozenset("clear pop popitem popleft remove sort reverse insert extend append".split())
+
+
+class Source(msgspec.Struct, frozen=True, eq=False):
+    """The name that holds a key, whether the repair makes it up, and what binds it.
+
+    `collected` is a list of the function that already holds all the keys and nothing else.
+    """
+
+    site: Site
+    name: str
+    is_new: bool = False
+    collected: str | None = None
+    comprehension: ir.Comprehension | None = None
+    expression: ir.Expression | None = None
+    target: str = ""
+    eager: bool = False
+    safety: Safety = "safe"
+
+    @property
+    def by_loop(self) -> bool:
+        """Whether a comprehension must be written out."""
+        return self.comprehension is not None
+
+    def bind(self, lines: tuple[str, ...]) -> tuple[Change, ...]:
+        """Return the changes that bind the name, if need be, and put `lines` behind that."""
+        statement = self.site.statement
+        if self.comprehension is not None:
+            return (
+                ComprehensionToLoop(
+                    statement, self.comprehension, self.target, self.expression, self.name, lines, self.eager
+                ),
+            )
+        if self.expression is not None:
+            after = (InsertBefore(statement, lines, above_comments=False),) if lines else ()
+            return (Hoist(statement, self.expression, self.name), *after)
+        return (InsertAfter(statement, lines),) if lines else ()
+
+
+def ways_to_name(layout: Layout, site: Site) -> Source:
+    """Return how to name the key of `site`. Raises RefusedError where that would change what the code does."""
+    statement = site.statement
+    match statement:
+        case ir.Assign(targets=(ir.Name(id=name),), value=value) if value is not None and value.at == site.key:
+            return Source(site, name, collected=_gathered(layout, site, name))
+        case ir.Augment(target=ir.Name(id=name)) if statement.at == site.key:
+            return Source(site, name)
+    expression = expression_of(statement, site.key)
+    collected = _collected(site, expression)
+    if collected is not None:
+        return Source(site, collected.removesuffix("s"), collected=collected)
+    name = _new_name(_telling(statement, expression) or "key", site.function, layout.module)
+    around = [one for one in below(statement) if isinstance(one, ir.Comprehension) and one.at.contains(site.key)]
+    inside = [one for one in around if one.at != site.key and not _is_in_first_iterable(one, site)]
+    if not inside:
+        safety = _safety(evaluation_order(layout, statement, expression), expression)
+        return Source(site, name, is_new=True, expression=expression, safety=safety)
+    if len(inside) > 1:
+        raise RefusedError(f"the key on line {site.key.line} is built in a comprehension inside another")
+    return _from_comprehension(layout, site, inside[0], expression, name)
+
+
+def _new_name(wanted: str, function: ir.Function, module: ir.Module) -> str:
+    """`wanted` if that is free, `derived_` and the word if that is, else one with a number."""
+    name = free_name(wanted, function, module)
+    return name if name == wanted else free_name(f"derived_{wanted}", function, module)
+
+
+def _from_comprehension(
+    layout: Layout, site: Site, comprehension: ir.Comprehension, expression: ir.Expression, name: str
+) -> Source:
+    statement = site.statement
+    safety = _safety(key_order(layout, comprehension, expression), expression)
+    match statement:
+        case ir.Assign(targets=(ir.Name(id=target),), value=value) if value is comprehension:
+            pass
+        case _:
+            target = free_name("items", site.function, layout.module)
+            if _safety(evaluation_order(layout, statement, comprehension)) == "unsafe":
+                safety = "unsafe"
+    eager = comprehension.kind == "generator" and _is_taken_at_once(statement, comprehension)
+    return Source(
+        site,
+        name,
+        is_new=True,
+        comprehension=comprehension,
+        expression=expression,
+        target=target,
+        eager=eager,
+        safety=safety,
+    )
+
+
+def _safety(order: object, expression: ir.Expression | None = None) -> Safety:
+    if isinstance(order, Refusal):
+        raise RefusedError(order.reason)
+    if order == "changed":
+        raise RefusedError("the key cannot be given a name without changing the order of evaluation")
+    return "unsafe" if order == "reads" and not _only_computes(expression) else "safe"
+
+
+def _only_computes(expression: ir.Expression | None) -> bool:
+    """Whether a key is the result of calls or operators that do nothing else, so that reading attributes may wait."""
+    if expression is None:
+        return False
+    nodes = [node for node in below(expression) if isinstance(node, ir.Call | ir.Binary | ir.Template)]
+    calls = [node for node in nodes if isinstance(node, ir.Call)]
+    return bool(nodes) and all(last_part(call.function) in _PURE for call in calls)
+
+
+def _is_in_first_iterable(comprehension: ir.Comprehension, site: Site) -> bool:
+    return comprehension.clauses[0].iterable.at.contains(site.key)
+
+
+def _is_taken_at_once(statement: ir.Statement, generator: ir.Comprehension) -> bool:
+    return any(
+        isinstance(node, ir.Call)
+        and last_part(node.function) in _EAGER
+        and any(argument.value is generator for argument in node.arguments)
+        for node in below(statement)
+    )
+
+
+def _telling(statement: ir.Statement, expression: ir.Expression) -> str | None:
+    """The name that the key is handed on under: a keyword, a dict's key, what is made of the list's name."""
+    for node in below(statement):
+        match node:
+            case ir.Argument(value=value, name=str(name)) if value is expression and name.isidentifier():
+                return name
+            case ir.Pair(key=ir.Text(value=name), value=value) if value is expression and name.isidentifier():
+                return name
+    return None
+
+
+def _collected(site: Site, expression: ir.Expression) -> str | None:
+    """The list that `names = [key for …]` or `names.append(key)` fills with the keys alone."""
+    match site.statement:
+        case ir.Assign(targets=(ir.Name(id=name),), value=ir.Comprehension(kind="list" | "set", element=element)) if (
+            element is expression
+        ):
+            grows = 0
+        case ir.Evaluate(
+            value=ir.Call(
+                function=ir.Attribute(value=ir.Name(id=name), name="append" | "add"),
+                arguments=(ir.Argument(value=value),),
+            )
+        ) if value is expression:
+            grows = 1
+        case _:
+            return None
+    return name if _is_only_read(site.function, name, grows) else None
+
+
+def _gathered(layout: Layout, site: Site, name: str) -> str | None:
+    """The list that already gets every key, by `names.append(name)` behind the key's statement and before its use."""
+    place = place_of(layout, site.statement)
+    for follower in place.block.statements[place.index + 1 :]:
+        if any(follower.at.contains(use.statement.at) for use in site.uses):
+            return None
+        match follower:
+            case ir.Evaluate(
+                value=ir.Call(
+                    function=ir.Attribute(value=ir.Name(id=found), name="append" | "add"),
+                    arguments=(ir.Argument(value=ir.Name(id=given)),),
+                )
+            ) if given == name:
+                return found if _is_only_read(site.function, found, 1) else None
+    return None
+
+
+def _is_only_read(function: ir.Function, name: str, grows: int) -> bool:
+    """Whether a list is bound once, filled in one place and never shortened."""
+    bound = touched = 0
+    for node in below(function):
+        match node:
+            case ir.Assign() | ir.Augment() | ir.For():
+                bound += name in binds(node)
+                touched += isinstance(node, ir.Assign) and any(_is_item_of(target, name) for target in node.targets)
+            case ir.Call(function=ir.Attribute(value=ir.Name(id=other), name=method)) if other == name:
+                touched += method in _TAKES_OUT
+            case ir.Delete(targets=targets):
+                touched += sum(
+                    isinstance(one, ir.Name) and one.id == name for target in targets for one in below(target)
+                )
+    return bound == 1 and touched == grows
+
+
+def _is_item_of(target: ir.Expression, name: str) -> bool:
+    return isinstance(target, ir.Subscript) and isinstance(target.value, ir.Name) and target.value.id == name

@@ -1,0 +1,30 @@
+"""What a repair is to do, and what it could do: the report with all that is known of its file, and the plan."""
+
+from __future__ import annotations
+
+import msgspec
+
+from leaklint.evidence import Evidence
+from leaklint.model import Safety
+from leaklint.repairs.changes import Change
+from leaklint.repairs.layout import Layout
+from leaklint.rule import Report
+
+
+class Intent(msgspec.Struct, frozen=True, eq=False):
+    """A report to repair."""
+
+    layout: Layout
+    evidence: Evidence
+    report: Report
+
+
+class Plan(msgspec.Struct, frozen=True, eq=False):
+    """Changes that should repair a report."""
+
+    changes: tuple[Change, ...]
+    safety: Safety = "safe"
+    needs_match: bool = False
+    """Whether the analysis must see that the new eviction is of the inserted key; else the code itself shows it."""
+    dropped: tuple[str, ...] = ()
+    """Expressions that are taken out with the strings in them."""

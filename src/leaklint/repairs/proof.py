@@ -1,0 +1,184 @@
+"""The proof that a repair only does what its edits say, without which no file is written.
+
+It does not judge whether a leak is gone (the linter does, on the repaired file): it shows that the new file is Python,
+that nothing outside the edits changed, and that no comment and no string was lost.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import warnings
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from leaklint.repairs.refusal import Refusal, RefusedError
+from leaklint.repairs.tokens import physical_lines, read_tokens
+from leaklint.source import Source, SourceError, apply_edits, decode, newline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from leaklint.model import Edit
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_BOM_LENGTH = 3
+_SHOWN = 60
+_FORMATTED = re.compile(r"[a-zA-Z]*[fFtT]")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def prove(
+    before: Source, edits: Sequence[Edit], dropped: Sequence[str] = (), *, is_known: bool = False
+) -> bytes | Refusal:
+    """Return the bytes of the repaired file, or why it must not be written.
+
+    `dropped` are expressions that the edits are to take out with the strings in them. `is_known` says that an earlier
+    proof showed that LibCST can read `before`.
+    """
+    try:
+        after = decode(before.path, apply_edits(before, edits))
+    except (SourceError, ValueError) as error:
+        return Refusal(f"the edits cannot be applied ({error})")
+    return compare(before, after, edits, dropped, is_known=is_known) or after.data
+
+
+def compare(
+    before: Source, after: Source, edits: Sequence[Edit], dropped: Sequence[str] = (), *, is_known: bool = False
+) -> Refusal | None:
+    """Why `after` is not `before` with `edits` and nothing else, or not valid; None if it is."""
+    try:
+        old_tree, new_tree = _tree(before, "the file"), _tree(after, "the repaired file")
+        _require_same_bytes_outside(before, after, edits)
+        _require_texts_kept(before, after, new_tree, _literals_of(dropped))
+        _require_same_functions(before, old_tree, new_tree, edits)
+        if not is_known:
+            _require_round_trip(before, "the file")
+        _require_round_trip(after, "the repaired file")
+    except RefusedError as error:
+        return error.refusal
+    return None
+
+
+def _tree(source: Source, which: str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source.data, filename=source.path)
+            compile(source.data, source.path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise RefusedError(f"{which} does not compile: {error.msg}, line {error.lineno}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise RefusedError(f"{which} does not compile: {error}") from error
+    return tree
+
+
+def _require_same_bytes_outside(before: Source, after: Source, edits: Sequence[Edit]) -> None:
+    """Put the edits into the bytes once more, from the end, another way than whoever applied them."""
+    data = bytearray(before.data)
+    own_newline = newline(before)
+    base = _BOM_LENGTH if before.bom else 0
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
+        start, end = (base + len(before.text[:place].encode(before.encoding)) for place in (edit.start, edit.end))
+        data[start:end] = _NEWLINE.sub(lambda _: own_newline, edit.text).encode(before.encoding)
+    if data != after.data:
+        raise RefusedError("bytes outside the edits would change")
+
+
+def _literals_of(expressions: Sequence[str]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for expression in expressions:
+        source = decode("", f"({expression})\n".encode())
+        found += _texts(source, ast.parse(source.text))[1]
+    return found
+
+
+def _require_texts_kept(before: Source, after: Source, new_tree: ast.Module, dropped: Counter[str]) -> None:
+    old_comments, old_literals = _texts_before(before)
+    new_comments, new_literals = _texts(after, new_tree)
+    for lost, what in ((old_comments - new_comments, "comment"), (old_literals - dropped - new_literals, "string")):
+        if lost:
+            raise RefusedError(f"the {what} {_shortened(next(iter(lost)))} would be lost")
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+@functools.lru_cache(maxsize=2)
+def _texts_before(source: Source) -> tuple[Counter[str], Counter[str]]:
+    """The texts of a file that many repairs are held against."""
+    return _texts(source, ast.parse(source.data))
+
+
+def _texts(source: Source, tree: ast.Module) -> tuple[Counter[str], Counter[str]]:
+    """Comments and string literals; of f-strings the texts between the holes, as the holes may be edited."""
+    tokens = read_tokens(source.text, physical_lines(source.text))
+    literals = (source.text[start:end] for start, end in tokens.literals)
+    found = Counter(literal for literal in literals if not _FORMATTED.match(literal))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            found.update(repr(part.value) for part in node.values if isinstance(part, ast.Constant))
+    return Counter(token.text for token in tokens.all if token.kind == "comment"), found
+
+
+def _require_same_functions(before: Source, old_tree: ast.Module, new_tree: ast.Module, edits: Sequence[Edit]) -> None:
+    """Functions no edit touches must be the same; so must everything outside functions if all edits are inside."""
+    old, new = _functions(old_tree), _functions(new_tree)
+    regions = {name: _region(before, function) for name, function in old.items()}
+    for name, function in old.items():
+        if any(_touches(edit, regions[name]) for edit in edits):
+            continue
+        if name not in new or ast.dump(function) != ast.dump(new[name]):
+            raise RefusedError(f"the function {name[0]}, line {function.lineno}, would change though no edit is in it")
+    if all(any(_touches(edit, region) for region in regions.values()) for edit in edits):
+        for function in [*old.values(), *new.values()]:
+            function.body = []
+        if ast.dump(old_tree) != ast.dump(new_tree):
+            raise RefusedError("code outside the edited functions would change")
+
+
+def _functions(tree: ast.Module) -> dict[tuple[str, int], Function]:
+    """Every function by its qualified name and its number among those of that name, outer ones first."""
+    found: dict[tuple[str, int], Function] = {}
+    count: Counter[str] = Counter()
+    pending: list[tuple[str, ast.AST]] = [("", tree)]
+    while pending:
+        prefix, node = pending.pop()
+        if isinstance(node, Function | ast.ClassDef):
+            name = prefix + node.name
+            prefix = name + "."
+            if isinstance(node, Function):
+                found[name, count[name]] = node
+                count[name] += 1
+        pending.extend((prefix, child) for child in reversed(list(ast.iter_child_nodes(node))))
+    return found
+
+
+def _region(source: Source, function: Function) -> tuple[int, int]:
+    """Offsets of the function's whole lines, decorators and the last line ending included."""
+    first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
+    last = function.end_lineno or function.lineno
+    starts = source.line_starts
+    return starts[first - 1], starts[last] if last < len(starts) else len(source.text)
+
+
+def _touches(edit: Edit, region: tuple[int, int]) -> bool:
+    return edit.start <= region[1] and edit.end >= region[0]
+
+
+def _require_round_trip(source: Source, which: str) -> None:
+    """LibCST must read the file and give it back byte for byte; it dies of few things, so anything is a refusal."""
+    import libcst
+
+    try:
+        same = libcst.parse_module(source.data).bytes == source.data
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of its parser is no Exception
+        raise RefusedError(f"LibCST cannot read {which} ({type(error).__name__})") from error
+    if not same:
+        raise RefusedError(f"LibCST does not give {which} back as it is")

@@ -1,0 +1,1 @@
+"""Findings made into text, in each of the formats; a format knows nothing of how findings are found or chosen."""

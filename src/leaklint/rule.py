@@ -1,0 +1,43 @@
+"""What a rule is: a code, a name, its page, and a function from evidence to reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from leaklint.evidence import Evidence, Story
+from leaklint.flow.events import Eviction, Place
+
+
+class Note(msgspec.Struct, frozen=True):
+    """One step of a trace."""
+
+    place: Place
+    text: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One leak as a rule tells it, with the evidence that a repair works from."""
+
+    code: str
+    place: Place
+    message: str
+    advice: str
+    key: str
+    """The inserted key in the code's own words."""
+    story: Story
+    trace: tuple[Note, ...]
+    eviction: Eviction | None = None
+    """The eviction that shows the author's intent."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A rule; `docs` is the text of its page."""
+
+    code: str
+    name: str
+    summary: str
+    default: bool
+    check: Callable[[Evidence], Iterable[Report]]
+    docs: str

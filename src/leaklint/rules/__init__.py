@@ -1,0 +1,16 @@
+"""The rules, one module each. A module with a `RULE` is a rule; nothing else need know of it."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+
+from leaklint.rule import Rule
+
+
+@functools.cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule, by code."""
+    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    return tuple(sorted((module.RULE for module in modules if hasattr(module, "RULE")), key=lambda rule: rule.code))

@@ -1,0 +1,165 @@
+"""An early `return`, `continue` or `break` leaves before the eviction.
+
+## What
+
+A function puts an entry into a long-lived mapping and takes it out again further down, but one early way out in between
+skips the eviction.
+
+## Why
+
+The early exit is often the common case (nothing to do, no reply expected), so the mapping grows with almost every call.
+
+## Bad
+
+```python
+class Client:
+    def __init__(self, transport):
+        self._transport = transport
+        self._pending = {}
+
+    def request(self, number, message, wants_reply):
+        self._pending[number] = message
+        if not wants_reply:
+            return None
+        del self._pending[number]
+        return message
+```
+
+## Good
+
+```python
+class Client:
+    def __init__(self, transport):
+        self._transport = transport
+        self._pending = {}
+
+    def request(self, number, message, wants_reply):
+        self._pending[number] = message
+        try:
+            if not wants_reply:
+                return None
+        finally:
+            del self._pending[number]
+        return message
+```
+
+## Repair
+
+Safe where the eviction stands in the same block as the insertion: what lies between goes into a `try`, the eviction
+into its `finally`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from leaklint.evidence import Evidence, Story, evictions_elsewhere, guilty_jump, is_bounded, raised_in
+from leaklint.flow.events import Eviction, Held, Mark, Removal
+from leaklint.keys import Match
+from leaklint.rule import Note, Report, Rule
+from leaklint.telling import code, eviction_note, key_trace, key_words
+from leaklint.values import Parameter, Value
+
+
+def check(evidence: Evidence) -> Iterable[Report]:
+    """Jumps after an insertion that every path which takes them leaves the entry by, while other paths evict it."""
+    for story in evidence.stories:
+        if is_bounded(evidence, story.insertion.cache):
+            continue
+        known = story.removals or story.sibling_removals
+        removals = [removal for removal in known if not raised_in(removal.history)]
+        if not known:
+            yield from _returned_before(evidence, story)
+        if not removals:
+            continue
+        yield from _under_another_guard(evidence, story, removals)
+        if any(not one.is_final for one in _evictions(removals)) and _is_handed_on(evidence, story):
+            continue
+        told: set[Mark] = set()
+        for _, held in story.stays:
+            jump = guilty_jump(story, held)
+            if jump is not None and jump not in told and not _escapes_too(story, held):
+                told.add(jump)
+                yield _report(evidence, story, removals[0].eviction, jump)
+
+
+def _evictions(removals: list[Removal]) -> list[Eviction]:
+    return [removal.eviction for removal in removals]
+
+
+def _is_handed_on(evidence: Evidence, story: Story) -> bool:
+    """Whether the entry may stay for another function to evict: a key is released there, one at a time."""
+    return any(
+        eviction.key is not None and not eviction.is_filtered for eviction in evictions_elsewhere(evidence, story)
+    )
+
+
+def _returned_before(evidence: Evidence, story: Story) -> Iterable[Report]:
+    """A path that returns before the `try` whose `finally` evicts this key on the other paths."""
+    final = next((e for e, match in story.attempts if match is Match.SAME and e.is_final and e.key is not None), None)
+    if final is None or story.insertion.place.function == final.place.function:
+        return
+    for way_out, held in story.stays:
+        jump = guilty_jump(story, held, function=final.place.function)
+        if way_out.kind == "return" and jump is not None and not raised_in(held.history):
+            yield _report(evidence, story, final, jump)
+            return
+
+
+def _under_another_guard(evidence: Evidence, story: Story, removals: list[Removal]) -> Iterable[Report]:
+    """A `finally` that evicts only under a condition about something else than the entry."""
+    for removal in removals:
+        foreign = [guard for guard in removal.eviction.guards if not all(map(_is_flag, guard.asked))]
+        stays = any(not raised_in(held.history) and guilty_jump(story, held) is None for _, held in story.stays)
+        if foreign and stays:
+            place = foreign[0].place
+            key = key_words(evidence, story)
+            yield Report(
+                code=RULE.code,
+                place=place,
+                message=f"this condition decides whether {key} leaves {code(story.insertion.cache)}",
+                advice="Evict it whatever the condition says, or ask about the entry itself.",
+                key=key_words(evidence, story).strip("`"),
+                story=story,
+                trace=(
+                    *key_trace(evidence, story),
+                    Note(place, "the entry stays where this does not hold"),
+                    eviction_note(removal.eviction, f"{key_words(evidence, story)} is evicted only where it holds"),
+                ),
+                eviction=removal.eviction,
+            )
+            return
+
+
+def _is_flag(asked: Value) -> bool:
+    """Whether the caller decides: a parameter that is true or false."""
+    return isinstance(asked, Parameter)
+
+
+def _escapes_too(story: Story, held: Held) -> bool:
+    """Whether the jump ends an exception that also leaves the function uncaught: then the exception is the leak."""
+    if not raised_in(held.history) or held.history[0].kind != "raise":
+        return False
+    return any(way_out.kind == "raise" for way_out, _ in story.stays)
+
+
+def _report(evidence: Evidence, story: Story, eviction: Eviction, jump: Mark) -> Report:
+    insertion = story.insertion
+    steps = (
+        *key_trace(evidence, story),
+        Note(jump.place, f"this `{jump.kind}` leaves the entry in"),
+        eviction_note(eviction, f"{key_words(evidence, story)} is evicted only on the other way"),
+    )
+    return Report(
+        code=RULE.code,
+        place=jump.place,
+        message=f"this `{jump.kind}` leaves {key_words(evidence, story)} in {code(insertion.cache)}",
+        advice=f"Evict it before the `{jump.kind}`, or put the eviction into a `finally`.",
+        key=key_words(evidence, story).strip("`"),
+        story=story,
+        trace=steps,
+        eviction=eviction,
+    )
+
+
+RULE = Rule("LKL103", "eviction-skipped-on-exit", "an early exit leaves before the eviction", True, check, __doc__)

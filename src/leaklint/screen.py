@@ -1,0 +1,95 @@
+"""The screen: can any rule apply to this module? Cheap, and never wrong where it says no.
+
+Every rule of today needs an insertion and an eviction that may be of the same container. The bytes of a file tell
+whether it has any eviction at all; its syntax tree tells whether some container's name occurs in both roles. A plain
+variable may stand for any container (a parameter, an alias), so it matches all names.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
+
+ANY = "*"
+"""The name of a container that is reached through a plain variable."""
+
+_EVICTION_BYTES = re.compile(
+    rb"\bdel\b|\.(?:%s)\b|=\s*(?:\{|\w*dict\b|set\b)"
+    % b"|".join(method.encode() for method in sorted(EVICTING_METHODS))
+)
+
+
+def bytes_may_leak(data: bytes) -> bool:
+    """Whether the file holds a word that an eviction needs."""
+    return _EVICTION_BYTES.search(data) is not None
+
+
+def tree_may_leak(tree: ast.Module) -> bool:
+    """Whether some container may be both inserted into and evicted from."""
+    has_defaults = any(
+        isinstance(node, ast.Name | ast.alias) and _word(node) == "defaultdict" for node in ast.walk(tree)
+    )
+    inserted: set[str] = set()
+    evicted: set[str] = set()
+    pending: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while pending:
+        node, is_constructor = pending.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            is_constructor = node.name == "__init__"
+        inserted.update(_inserted(node, has_defaults=has_defaults))
+        evicted.update(_evicted(node, is_constructor=is_constructor))
+        pending.extend((child, is_constructor) for child in ast.iter_child_nodes(node))
+    if not inserted or not evicted:
+        return False
+    return bool(inserted & evicted) or ANY in inserted or ANY in evicted
+
+
+def _word(node: ast.Name | ast.alias) -> str:
+    return node.id if isinstance(node, ast.Name) else node.name.rpartition(".")[2]
+
+
+def _inserted(node: ast.AST, *, has_defaults: bool) -> Iterator[str]:
+    """Names of the containers that the node may insert into, children left out."""
+    match node:
+        case ast.Attribute(value=receiver, attr=method) if method in INSERTING_METHODS:
+            yield _name(receiver)
+        case ast.Subscript(value=receiver, slice=index, ctx=context) if not isinstance(index, ast.Constant):
+            # A read of a defaultdict inserts, too.
+            if isinstance(context, ast.Store) or has_defaults:
+                yield _name(receiver)
+        case ast.AugAssign(target=target, op=ast.BitOr()):
+            yield _name(target)
+
+
+def _evicted(node: ast.AST, *, is_constructor: bool) -> Iterator[str]:
+    """Names of the containers that the node may evict from, children left out; a constructor has nothing to evict."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=receiver, attr=method), args=[ast.Constant(), *_]):
+            if method in EVICTING_METHODS - {"pop"}:
+                yield _name(receiver)
+        case ast.Call(func=ast.Attribute(value=receiver, attr=method)) if method in EVICTING_METHODS:
+            yield _name(receiver)
+        case ast.Call(args=arguments, keywords=keywords):
+            # A method that is handed over, to be called later: `stack.callback(self._clients.pop, key)`.
+            for argument in (*arguments, *(keyword.value for keyword in keywords)):
+                if isinstance(argument, ast.Attribute) and argument.attr in EVICTING_METHODS:
+                    yield _name(argument.value)
+        case ast.Subscript(value=receiver, slice=index, ctx=ast.Del()) if not isinstance(index, ast.Constant):
+            yield _name(receiver)
+        case ast.AugAssign(target=target, op=ast.Sub()):
+            yield _name(target)
+        case ast.Assign(targets=targets, value=ast.Dict() | ast.Set() | ast.Call()) if not is_constructor:
+            for assigned in targets:
+                if isinstance(assigned, ast.Attribute | ast.Name):
+                    yield assigned.attr if isinstance(assigned, ast.Attribute) else assigned.id
+
+
+def _name(receiver: ast.expr) -> str:
+    """The last word of an attribute, through subscripts (`self._by_session[key]`); ANY for all else."""
+    innermost: ast.expr = receiver
+    while isinstance(innermost, ast.Subscript):
+        innermost = innermost.value
+    return innermost.attr if isinstance(innermost, ast.Attribute) else ANY

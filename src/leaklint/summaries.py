@@ -1,0 +1,143 @@
+"""Functions as seen by their callers: a few cheap facts about each routine, to a fixed point over the module's calls.
+
+They decide what the walk reads through. A routine that neither touches a container nor gives a key back is taken as a
+call that may or may not raise, which keeps the walk short on ordinary code.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from leaklint import ir
+from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
+from leaklint.ir_walk import in_scope, last_part
+from leaklint.may_raise import call_may_raise
+from leaklint.outline import Outline, Routine
+from leaklint.relevance import relevant_names, touching
+
+SHORT = 6
+"""Statements of a function that is read for what it gives back."""
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a routine does, whatever its arguments, its callees in the module included."""
+
+    may_raise: bool
+    inserts: bool
+    evicts: bool
+    calls_parameters: bool
+    """Whether it calls something that it was given, or changes a container that it was given."""
+    builds: bool
+    """Whether it is a short function that gives back something that a key may be in: a template, a tuple, an object."""
+    touches: bool = False
+    """Whether it names a container that a rule may be about, or calls a routine that does."""
+
+    @property
+    def is_worth_reading(self) -> bool:
+        """Whether a walk learns something from reading through it."""
+        return self.touches or self.calls_parameters or self.builds
+
+
+def summarise(outline: Outline) -> dict[str, Summary]:
+    """A summary per routine of the module."""
+    callees = {name: _callees(routine) for name, routine in outline.routines.items()}
+    by_last_name: dict[str, list[str]] = {}
+    for name, routine in outline.routines.items():
+        by_last_name.setdefault(routine.function.name, []).append(name)
+    for blueprint in outline.classes.values():
+        for method_name in ("__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__"):
+            if method_name in blueprint.methods:
+                by_last_name.setdefault(blueprint.name.rpartition(".")[2], []).append(blueprint.methods[method_name])
+    known = frozenset(by_last_name)
+    found = {name: _own(routine, known) for name, routine in outline.routines.items()}
+    edges = {name: {c for last in lasts for c in by_last_name.get(last, ())} for name, lasts in callees.items()}
+    spread = _spread(found, edges)
+    relevant = touching(outline, relevant_names(outline), edges)
+    return {name: msgspec.structs.replace(summary, touches=name in relevant) for name, summary in spread.items()}
+
+
+def _spread(found: dict[str, Summary], callees: dict[str, set[str]]) -> dict[str, Summary]:
+    """Hand facts from callees to callers until nothing changes."""
+    callers: dict[str, set[str]] = {}
+    for name, called in callees.items():
+        for callee in called:
+            callers.setdefault(callee, set()).add(name)
+    pending = list(found)
+    while pending:
+        name = pending.pop()
+        for caller in callers.get(name, ()):
+            joined = _join(found[caller], found[name])
+            if joined != found[caller]:
+                found[caller] = joined
+                pending.append(caller)
+    return found
+
+
+def _join(caller: Summary, callee: Summary) -> Summary:
+    return Summary(
+        may_raise=caller.may_raise or callee.may_raise,
+        inserts=caller.inserts or callee.inserts,
+        evicts=caller.evicts or callee.evicts,
+        calls_parameters=caller.calls_parameters or callee.calls_parameters,
+        builds=caller.builds,
+    )
+
+
+def _callees(routine: Routine) -> set[str]:
+    """The last words of all that the routine calls, hands over, or reads as a property."""
+    names = set()
+    for node in in_scope(routine.function):
+        if isinstance(node, ir.Attribute):
+            names.add(node.name)
+        elif isinstance(node, ir.Name):
+            names.add(node.id)
+        elif isinstance(node, ir.Lambda | ir.Define):
+            names.add(node.function.name)
+    return names
+
+
+def _own(routine: Routine, known: frozenset[str]) -> Summary:
+    function = routine.function
+    parameters = {parameter.name for parameter in function.parameters[1 if routine.takes_receiver else 0 :]}
+    nodes = list(in_scope(function))
+    calls = [node for node in nodes if isinstance(node, ir.Call)]
+    methods = {node.name for node in nodes if isinstance(node, ir.Attribute)}
+    stores = [target for node in nodes for target in _stored(node)]
+    return Summary(
+        may_raise=any(call_may_raise(call) for call in calls if last_part(call.function) not in known)
+        or any(isinstance(node, ir.Raise | ir.Assert | ir.Yield | ir.Await) for node in nodes)
+        or any(getattr(node, "is_async", False) for node in nodes if isinstance(node, ir.For | ir.With)),
+        inserts=bool(methods & INSERTING_METHODS)
+        or any(isinstance(target, ir.Subscript) for target in stores)
+        or any(isinstance(node, ir.Augment) and node.operator == "|" for node in nodes),
+        evicts=bool(methods & EVICTING_METHODS)
+        or any(isinstance(node, ir.Delete) for node in nodes)
+        or any(isinstance(target, ir.Attribute) for target in stores),
+        calls_parameters=any(_names_one_of(call, parameters) for call in calls)
+        or any(_changes_one_of(node, parameters) for node in nodes),
+        builds=len(function.body) <= SHORT and any(_builds(node) for node in nodes),
+    )
+
+
+def _stored(node: msgspec.Struct) -> tuple[ir.Expression, ...]:
+    return node.targets if isinstance(node, ir.Assign) else ()
+
+
+def _names_one_of(call: ir.Call, names: set[str]) -> bool:
+    return isinstance(call.function, ir.Name) and call.function.id in names
+
+
+def _changes_one_of(node: msgspec.Struct, names: set[str]) -> bool:
+    """Whether a container that was passed in gets or loses entries here."""
+    match node:
+        case ir.Attribute(value=ir.Name(id=name), name=method):
+            return name in names and method in INSERTING_METHODS | EVICTING_METHODS
+        case ir.Assign(targets=targets) | ir.Delete(targets=targets):
+            bases = [target.value for target in targets if isinstance(target, ir.Subscript)]
+            return any(isinstance(base, ir.Name) and base.id in names for base in bases)
+        case _:
+            return False
+
+
+def _builds(node: msgspec.Struct) -> bool:
+    return isinstance(node, ir.Return) and node.value is not None and not isinstance(node.value, ir.Constant)

@@ -1,0 +1,140 @@
+"""What is done with one file: check it or repair it, then keep what its settings and its `noqa` comments let through.
+
+These functions run in worker processes. They never raise for a bad file and never write.
+"""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from leaklint import analyze, rules
+from leaklint.model import FileError, FileReport, Finding
+from leaklint.selection import chosen_codes
+from leaklint.source import Source, SourceError, decode, read
+from leaklint.suppress import suppressions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from leaklint.config import Settings
+    from leaklint.files import Found
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one file.
+
+    The report tells what is to be shown. Its positions belong to `after`, the repaired bytes, or if there are none to
+    `before`, the bytes that were read; both are None where nobody needs them.
+    """
+
+    report: FileReport
+    repository: str
+    fixed: tuple[Finding, ...] = ()
+    before: bytes | None = None
+    after: bytes | None = None
+
+
+Identity: TypeAlias = tuple[str, str, str, str]
+
+
+def check_file(found: Found, data: bytes | None = None) -> Outcome:
+    """Check one file; `data` are its bytes if they are not on disk."""
+    return _guarded(found, lambda: check_source(_source(found, data), found.settings))
+
+
+def fix_file(found: Found, data: bytes | None = None, *, unsafe: bool) -> Outcome:
+    """Repair one file, in memory; `data` are its bytes if they are not on disk."""
+    return _guarded(found, lambda: fix_source(_source(found, data), found.settings, unsafe=unsafe))
+
+
+def check_source(source: Source, settings: Settings) -> Outcome:
+    """Check a file that has been read. May raise SourceError."""
+    report = analyze.check(source)
+    return _unchanged(source, shown_findings(report.findings, source, settings), report.errors, settings)
+
+
+def fix_source(source: Source, settings: Settings, *, unsafe: bool) -> Outcome:
+    """Repair what is shown of a file that has been read. May raise SourceError."""
+    report = analyze.check(source)
+    findings = shown_findings(report.findings, source, settings)
+    if not any(_is_repairable(finding, unsafe=unsafe) for finding in findings):
+        return _unchanged(source, findings, report.errors, settings)
+    codes = _chosen(source.path, settings)
+    # By what a finding is, not by where it stands: a repair moves the lines that the comments were read from.
+    silenced = {_identity(finding) for finding in report.findings} - {_identity(finding) for finding in findings}
+    repaired = analyze.repair(
+        source, lambda finding: finding.code in codes and _identity(finding) not in silenced, unsafe=unsafe
+    )
+    if repaired.data == source.data:
+        return _unchanged(source, findings, report.errors, settings)
+    left = shown_findings(repaired.left, decode(source.path, repaired.data), settings)
+    return Outcome(
+        report=FileReport(source.path, left),
+        repository=settings.repository,
+        fixed=repaired.fixed,
+        before=source.data,
+        after=repaired.data,
+    )
+
+
+def shown_findings(findings: Iterable[Finding], source: Source, settings: Settings) -> tuple[Finding, ...]:
+    """Keep the findings that the settings choose and that no comment silences, in the order of the file."""
+    codes = _chosen(source.path, settings)
+    comments = suppressions(source.text)
+    kept = [
+        finding
+        for finding in findings
+        if finding.code in codes and not comments.silences(finding.code, finding.span.line)
+    ]
+    return tuple(sorted(kept, key=lambda finding: (finding.span, finding.code)))
+
+
+def _source(found: Found, data: bytes | None) -> Source:
+    return read(found.path) if data is None else decode(found.path, data)
+
+
+def _chosen(path: str, settings: Settings) -> frozenset[str]:
+    return chosen_codes(path, settings, {rule.code: rule.default for rule in rules.all_rules()})
+
+
+def _unchanged(
+    source: Source, findings: tuple[Finding, ...], errors: tuple[FileError, ...], settings: Settings
+) -> Outcome:
+    return Outcome(
+        report=FileReport(source.path, findings, errors),
+        repository=settings.repository,
+        before=source.data if findings else None,
+    )
+
+
+def _is_repairable(finding: Finding, *, unsafe: bool) -> bool:
+    return finding.fix is not None and (unsafe or finding.fix.safety == "safe")
+
+
+def _identity(finding: Finding) -> Identity:
+    return finding.code, finding.symbol, finding.cache, finding.key
+
+
+def _guarded(found: Found, work: Callable[[], Outcome]) -> Outcome:
+    """Do `work`, or say why it could not be done: one bad file must not cost the others."""
+    try:
+        return work()
+    except SourceError as error:
+        return failed(found, error.message, error.line, error.column)
+    except Exception as error:
+        # A fault of ours is reported for this file, and the others are still done.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(last.filename).name}:{last.lineno}"
+        return failed(found, f"internal error, please report it: {type(error).__name__}: {error} ({place})")
+
+
+def failed(found: Found, message: str, line: int | None = None, column: int | None = None) -> Outcome:
+    """Say of a file why it could not be worked on."""
+    return Outcome(
+        report=FileReport(found.path, errors=(FileError(found.path, message, line, column),)),
+        repository=found.settings.repository,
+    )

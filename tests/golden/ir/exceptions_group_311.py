@@ -1,0 +1,8 @@
+try:
+    risky()
+except* (A, B) as group:
+    handle(group)
+except* C:
+    pass
+finally:
+    always()

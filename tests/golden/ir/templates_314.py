@@ -1,0 +1,1 @@
+text = t"{a}_{b!r:>{width}}"

@@ -1,0 +1,1 @@
+"""The independent truth: programs that are executed, with what they leave in their caches."""
