@@ -22,11 +22,12 @@ test: lint ## Check style, types and layers, then run all tests with coverage
 test-all: lint ## Run the exhaustive tests too, with coverage: some ten minutes and more
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "" --cov --cov-report term
 
-lint: $(STAMP) ## Check style, types and layers
+lint: $(STAMP) ## Check style, types and layers, and leaklint by itself
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/leaklint check src
 
 format: $(STAMP) ## Put the code into its format
 	$(BIN)/ruff check --fix

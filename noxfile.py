@@ -26,3 +26,4 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("lint-imports", "--no-logo", "--no-cache")
+    session.run("leaklint", "check", "src")
