@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format docs clean
+.PHONY: help demo test lint format docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -17,10 +17,7 @@ demo: $(STAMP) ## Find the reference leak, repair it, and watch the memory of bo
 	@$(BIN)/leaklint demo
 
 test: lint ## Check style, types and layers, then run all tests with coverage
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
-
-test-all: lint ## Run the exhaustive tests too, with coverage: some ten minutes and more
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "" --cov --cov-report term
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report term
 
 lint: $(STAMP) ## Check style, types and layers, and leaklint by itself
 	$(BIN)/ruff check

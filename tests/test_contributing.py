@@ -6,11 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
 from distribution import ROOT, copy_checkout, stand_in_for_venv, unmeasured
 from documents import blocks
-
-pytestmark = pytest.mark.exhaustive
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 STEPS = re.split(r"^\*\*\d\. ", PAGE.partition("## Release")[0], flags=re.MULTILINE)[1:]

@@ -51,7 +51,6 @@ def _disagreeing(program: Program, what: str) -> str:
 
 
 @chunked
-@pytest.mark.exhaustive
 def test_linter_and_repairs_agree_with_the_truth(chunk: int) -> None:
     verdicts = [judge(all_programs()[position], truth_at(position)) for position in _positions(chunk)]
     _fail_with([verdict.text() for verdict in verdicts if verdict.failures])

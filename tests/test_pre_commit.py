@@ -10,8 +10,6 @@ import pytest
 import yaml
 from front_ends import CLEAN, LEAKING, environment, leaking_file
 
-pytestmark = pytest.mark.exhaustive
-
 ROOT = Path(__file__).parent.parent
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 

@@ -29,8 +29,6 @@ from documents import Block, blocks
 
 from leaklint import __version__
 
-pytestmark = pytest.mark.exhaustive
-
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = blocks(README)
 CONFIGURATION = ".pre-commit-config.yaml"

@@ -13,8 +13,6 @@ from leaklint.demo.leaklint_process import run_leaklint
 from leaklint.demo.measurement import Measurement, measure
 from leaklint.demo.workload import Reading
 
-pytestmark = pytest.mark.exhaustive
-
 MIB = 2**20
 
 

@@ -7,8 +7,6 @@ from leaklint.demo import demonstration, released, twin
 from leaklint.demo.measurement import Measurement
 from leaklint.demo.workload import Reading
 
-pytestmark = pytest.mark.exhaustive
-
 
 @pytest.fixture
 def quick(monkeypatch, tmp_path):

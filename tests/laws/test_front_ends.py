@@ -18,8 +18,6 @@ from leaklint.source import decode, offset, position
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.exhaustive
-
 
 @pytest.fixture(scope="module")
 def in_process() -> list[Said]:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from leaklint.model import Edit, Finding
 
-import pytest
-
-pytestmark = pytest.mark.exhaustive
 
 UPDATE = os.environ.get("LEAKLINT_UPDATE_GOLDEN") == "1"
 BOM = b"\xef\xbb\xbf"
