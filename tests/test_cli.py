@@ -17,12 +17,14 @@ from front_ends import CLEAN, LEAK_LINE, LEAKING, environment, leaking_file, lea
 from leaklint import __version__
 from leaklint.cli import main
 from leaklint.rules import all_rules
+from leaklint.source import SourceError, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from leaklint.files import Found
     from leaklint.run import Work
+    from leaklint.source import Source
     from leaklint.work import Outcome
 
 
@@ -327,7 +329,7 @@ def test_a_filter_reports_what_is_left_on_standard_error() -> None:
         (("chek",), "No such command 'chek'. Did you mean 'check'?"),
         (("check", "--formt", "json"), "No such option '--formt'"),
         (("check", "--format", "xml"), "'xml' is not one of"),
-        (("check", "--select", "LKL901"), "'--select': no rule is called 'LKL901'; did you mean 'LKL101'?"),
+        (("check", "--select", "LKL1O1"), "'--select': no rule is called 'LKL1O1'; did you mean 'LKL101'?"),
         (("check", "-", "a.py"), "'-' reads standard input and cannot be combined with other paths."),
         (("check", "--stdin-filename", "a.py", "."), "--stdin-filename needs '-' as the only path."),
         (("fix", "--diff", "--format", "json"), "--diff cannot be combined with --format json."),
@@ -475,3 +477,34 @@ def test_the_demonstration_gets_the_directory(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("leaklint.demo.demonstration.main", demonstrate)
     assert run("demo", "--pictures", "somewhere").exit_code == 0
     assert seen == [Path("somewhere")]
+
+
+def test_a_named_file_that_may_not_be_read_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What click asks is answered for an ordinary user, because root may read everything.
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode, **options: path != "secret.py" and access(path, mode, **options)
+    )
+    monkeypatch.setattr("leaklint.work.read", _read_unless_secret)
+    Path("clean.py").write_text(CLEAN, encoding="utf-8")
+    Path("secret.py").write_text(CLEAN, encoding="utf-8")
+    result = run("check", "-j1", "secret.py", "clean.py")
+    assert result.exit_code == 2
+    assert "secret.py: error: cannot read: permission denied" in result.stderr
+    assert "No leaks found in 1 file. 1 path could not be done." in result.stderr
+
+
+def _read_unless_secret(path: str) -> Source:
+    if path == "secret.py":
+        raise SourceError(path, "cannot read: permission denied")
+    return read(path)
+
+
+def test_a_generated_file_of_many_megabytes_does_not_stop_the_others() -> None:
+    leaking_file(Path(), "leaking.py")
+    method = "    def m{0}(self, k):\n        self.c[k] = x.open()\n        x.use()\n        self.c.pop(k)\n"
+    Path("huge.py").write_text("class A:\n" + "".join(map(method.format, range(120_000))), encoding="utf-8")
+    result = run("check", "-j1", "--format", "concise", "huge.py", "leaking.py")
+    assert result.exit_code == 2
+    assert "huge.py: error: larger than 3 MiB" in result.stderr
+    assert "leaking.py:" in result.stdout

@@ -69,9 +69,9 @@ def test_it_repairs_chosen_rules_only(tmp_path: Path) -> None:
     path = leaking_file(tmp_path)
     assert codemod("--select", "LKL102", ".", cwd=tmp_path).returncode == 0
     assert path.read_text(encoding="utf-8") == LEAKING
-    done = codemod("--select", "LKL901", ".", cwd=tmp_path)
+    done = codemod("--select", "LKL1O1", ".", cwd=tmp_path)
     assert done.returncode == 2
-    assert b"no rule is called 'LKL901'; did you mean 'LKL101'?" in done.stderr
+    assert b"no rule is called 'LKL1O1'; did you mean 'LKL101'?" in done.stderr
     assert codemod("--select", "LKL102,LKL101", "--unsafe-fixes", ".", cwd=tmp_path).returncode == 0
     assert path.read_text(encoding="utf-8") != LEAKING
 

@@ -48,10 +48,11 @@ class Thing:
 """
 
 
-def method() -> tuple[ir.Function, ir.Module]:
-    module = laid_out(TAKEN).module
+def method() -> tuple[ir.Function, frozenset[str]]:
+    layout = laid_out(TAKEN)
+    module = layout.module
     functions = {node.name: node for node in below(module) if isinstance(node, ir.Function)}
-    return functions["method"], module
+    return functions["method"], layout.names
 
 
 MEANS_SOMETHING = """
@@ -73,8 +74,7 @@ def test_a_name_that_means_nothing_here_is_taken(name: str) -> None:
 
 
 def test_numbers_go_on_until_one_is_free() -> None:
-    module = laid_out("x = x_2 = x_3 = 1\n").module
-    assert free_name("x", None, module) == "x_4"
+    assert free_name("x", None, laid_out("x = x_2 = x_3 = 1\n").names) == "x_4"
 
 
 @pytest.mark.parametrize(

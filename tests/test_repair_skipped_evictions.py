@@ -164,13 +164,13 @@ class Pool:
     def __init__(self):
         self._clients = {}
 
-    def run(self, job, rows):
+    async def run(self, job, rows):
         keys = []
         try:
             for index, row in enumerate(rows):
                 key = f"{job}_{index}"
                 self._clients[key] = row.open()
-                row.ask()
+                await row.ask()
                 keys.append(key)
         finally:
             for key in keys:
@@ -181,14 +181,14 @@ class Pool:
     def __init__(self):
         self._clients = {}
 
-    def run(self, job, rows):
+    async def run(self, job, rows):
         keys = []
         try:
             for index, row in enumerate(rows):
                 key = f"{job}_{index}"
                 self._clients[key] = row.open()
                 keys.append(key)
-                row.ask()
+                await row.ask()
         finally:
             for key in keys:
                 self._clients.pop(key, None)

@@ -76,6 +76,12 @@ def test_full_fits_into_narrow_terminals() -> None:
             assert cell_len(line) <= width or line.lstrip().startswith(("-->", ":::"))
 
 
+def test_a_function_that_does_not_fit_beside_its_place_has_a_line_of_its_own() -> None:
+    text = printed(report_on(replace(leak("leaking.py"), symbol=f"Transform.{'process_' * 6}all")))
+    assert "\n  --> leaking.py:15:17\n      in Transform.process_process_" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_colour_adds_nothing_but_colour() -> None:
     coloured = printed(report_on(leak("leaking.py")), force_terminal=True, color_system="standard")
     assert "\x1b[" in coloured

@@ -59,7 +59,7 @@ def test_the_standard_library_agrees_with_the_full_analysis() -> None:
     [
         "x = 1\n",
         "def f(rows):\n    return [row.name for row in rows]\n",
-        "class A:\n    def __init__(self):\n        self.c = {}\n    def put(self, k, v):\n        self.c[k] = v\n",
+        "class A:\n    def __init__(self):\n        self.c = []\n    def put(self, k, v):\n        self.c[k] = v\n",
         "class A:\n    def put(self, k, v):\n        self.c[k] = v\n    def drop(self, k):\n        self.d.pop(k)\n",
     ],
 )

@@ -5,24 +5,33 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from leaklint import ir
-from leaklint.evidence import Evidence, gather
+from leaklint.evidence import Evidence, gather, place_at, shared_depth
 from leaklint.extract import extract, parse
 from leaklint.flow.events import Place
-from leaklint.model import FileError, FileReport, Finding, Step
-from leaklint.rule import Report, Rule
+from leaklint.link import Linked, link
+from leaklint.model import MODULES_APART, FileError, FileReport, Finding, Step
+from leaklint.outline import outline
+from leaklint.project import Project
+from leaklint.reach import may_leak_with_others
+from leaklint.rule import Note, Report, Rule
 from leaklint.rules import all_rules
 from leaklint.screen import bytes_may_leak, tree_may_leak
+from leaklint.shared import containers_of_interest
 from leaklint.source import Source, SourceError
 from leaklint.values import spell
 
 if TYPE_CHECKING:
     from leaklint.repair import Draft, Workshop
 
+
+LARGEST = 3 * 2**20
+"""Bytes of the largest file that is analysed; people do not write such files."""
 
 _ROUNDS = 20
 """Repairs take findings away and bring none, so that a file needs few rounds; this is against doing it for ever."""
@@ -45,30 +54,48 @@ class Repaired(msgspec.Struct, frozen=True):
     left: tuple[Finding, ...]
 
 
-def check(source: Source, tree: ast.Module | None = None, *, repairs: bool = True) -> FileReport:
+def check(
+    source: Source, tree: ast.Module | None = None, *, repairs: bool = True, project: Project | None = None
+) -> FileReport:
     """All findings of a file, of the rules that are off by default too; a file that cannot be parsed is an error.
 
-    Without `repairs` the findings come without a fix, which is many times as fast.
+    Without `repairs` the findings come without a fix, which is many times as fast. Without a `project` no other file
+    is looked at.
     """
     try:
-        analysis = analyze(source, tree)
+        analysis = analyze(source, tree, project)
     except SourceError as error:
         return FileReport(source.path, (), (FileError(source.path, error.message, error.line, error.column),))
     if not repairs:
-        return FileReport(source.path, tuple(_finding(report, rule, source) for rule, report in analysis.reports))
-    return FileReport(source.path, tuple(finding for finding, _ in _told(analysis)[1]))
+        return FileReport(source.path, tuple(_finding(report, rule, analysis) for rule, report in analysis.reports))
+    return FileReport(source.path, tuple(finding for finding, _ in _told(analysis, project)[1]))
 
 
-def analyze(source: Source, tree: ast.Module | None = None) -> Analysis:
-    """Read a file and ask the rules. Raises SourceError if it cannot be parsed."""
+def analyze(source: Source, tree: ast.Module | None = None, project: Project | None = None) -> Analysis:
+    """Read a file and what it uses of its project, and ask the rules.
+
+    Raises:
+        SourceError: the file cannot be parsed, or is too large for anybody to have written it.
+    """
+    if len(source.data) > LARGEST:
+        raise SourceError(source.path, f"larger than {LARGEST // 2**20} MiB: such a file is generated, it is left out")
     parsed = tree if tree is not None else parse(source)
     is_candidate = bytes_may_leak(source.data) and tree_may_leak(parsed)
-    module = extract(parsed, source.path) if is_candidate else ir.Module(source.path, ())
+    has_others = project is not None and may_leak_with_others(parsed, source.path, project)
+    is_seen = is_candidate or has_others
+    module = extract(parsed, source.path) if is_seen else ir.Module(source.path, ())
     try:
-        evidence = gather(module, source.text)
+        linked = _linked(module, project, has_others=has_others) if is_seen and project is not None else None
+        evidence = gather(module, source.text, linked)
     except RecursionError as error:
         raise SourceError(source.path, "nested too deeply to analyse", None, None) from error
     return Analysis(source, module, evidence, tuple(_reports(evidence)))
+
+
+def _linked(module: ir.Module, project: Project, *, has_others: bool) -> Linked | None:
+    """The module with what it uses of others, if it has a container of interest or may have one with them."""
+    found = outline(module)
+    return link(module, found, project) if has_others or containers_of_interest(found) else None
 
 
 def reports(module: ir.Module, text: str) -> list[tuple[Rule, Report]]:
@@ -83,13 +110,33 @@ def _reports(evidence: Evidence) -> list[tuple[Rule, Report]]:
             known = found.get((report.code, report.place))
             if known is None or _is_clearer(report, known[1]):
                 found[report.code, report.place] = (rule, report)
-    return sorted(_most_specific(list(found.values())), key=lambda pair: (pair[1].place.at, pair[0].code))
+    placed = [(rule, _placed(report)) for rule, report in _most_specific(list(found.values()))]
+    # What stands in another file is that file's own finding.
+    own = [pair for pair in placed if pair[1].place.at.line < MODULES_APART]
+    return sorted(own, key=lambda pair: (pair[1].place.at, pair[0].code))
+
+
+def _placed(report: Report) -> Report:
+    """A key that is built in another file, for an operation of this one: the call that builds it is the place."""
+    birth, insertion, eviction = report.story.birth, report.story.insertion, report.eviction
+    if report.place.at.line < MODULES_APART or report.place != birth.place:
+        return report
+    depth = shared_depth(birth.stack, insertion.stack)
+    if eviction is not None and any(eviction == own for own, _ in report.story.attempts):
+        depth = min(depth, shared_depth(birth.stack, eviction.stack))
+    return msgspec.structs.replace(report, place=place_at(birth.stack, birth.place, depth))
 
 
 def _most_specific(told: list[tuple[Rule, Report]]) -> list[tuple[Rule, Report]]:
     """One leak, one finding: where an early exit is to blame, the exception between the same lines is not told too."""
     blamed = {_pair(report) for rule, report in told if rule.code == "LKL103"}
-    return [(rule, report) for rule, report in told if rule.code != "LKL102" or _pair(report) not in blamed]
+    said = {(rule.code, _cache_of(report)) for rule, report in told}
+    return [
+        (rule, report)
+        for rule, report in told
+        if (rule.code != "LKL102" or _pair(report) not in blamed)
+        and not any((code, _cache_of(report)) in said for code in rule.yields_to)
+    ]
 
 
 def _pair(report: Report) -> tuple[Place, Place | None]:
@@ -101,7 +148,7 @@ def _is_clearer(report: Report, known: Report) -> bool:
     return len(report.trace) > len(known.trace)
 
 
-def _told(analysis: Analysis) -> tuple[Workshop | None, list[tuple[Finding, Draft | None]]]:
+def _told(analysis: Analysis, project: Project | None) -> tuple[Workshop | None, list[tuple[Finding, Draft | None]]]:
     """The findings in the order of the reports, each with its repair, and where the repairs are made."""
     if not analysis.reports:
         return None, []
@@ -109,10 +156,10 @@ def _told(analysis: Analysis) -> tuple[Workshop | None, list[tuple[Finding, Draf
     from leaklint.repair import Workshop
     from leaklint.repairs.refusal import Refusal
 
-    workshop = Workshop(analysis, analyze)
+    workshop = Workshop(analysis, partial(analyze, project=project))
     told: list[tuple[Finding, Draft | None]] = []
     for (rule, report), repair in zip(analysis.reports, workshop.repairs(), strict=True):
-        finding = _finding(report, rule, analysis.source)
+        finding = _finding(report, rule, analysis)
         if isinstance(repair, Refusal):
             told.append((msgspec.structs.replace(finding, fix_refused=repair.reason), None))
         else:
@@ -120,25 +167,33 @@ def _told(analysis: Analysis) -> tuple[Workshop | None, list[tuple[Finding, Draf
     return workshop, told
 
 
-def _finding(report: Report, rule: Rule, source: Source) -> Finding:
+def _finding(report: Report, rule: Rule, analysis: Analysis) -> Finding:
+    path = analysis.source.path
     return Finding(
         code=rule.code,
         name=rule.name,
         message=report.message,
-        path=source.path,
+        path=path,
         span=report.place.at,
         cache=spell(report.story.insertion.cache),
         key=report.key,
-        trace=tuple(Step(source.path, note.place.at, note.text) for note in report.trace),
+        trace=tuple(_step(note, path, analysis.evidence.linked) for note in report.trace),
         advice=report.advice,
         symbol=report.place.function.partition("@")[0],
     )
 
 
-def repair(source: Source, accept: Callable[[Finding], bool], unsafe: bool = False) -> Repaired:
+def _step(note: Note, path: str, linked: Linked | None) -> Step:
+    elsewhere = linked.place(note.place.at) if linked is not None else None
+    return Step(*(elsewhere or (path, note.place.at)), note.text)
+
+
+def repair(
+    source: Source, accept: Callable[[Finding], bool], unsafe: bool = False, project: Project | None = None
+) -> Repaired:
     """Repair what `accept` lets through, `unsafe` repairs only if asked for; a file that cannot be parsed stays."""
     try:
-        analysis = analyze(source)
+        analysis = analyze(source, project=project)
     except SourceError:
         return Repaired(source.data, (), ())
     from leaklint.repairs.refusal import Refusal
@@ -150,7 +205,7 @@ def repair(source: Source, accept: Callable[[Finding], bool], unsafe: bool = Fal
     fixed: list[Finding] = []
     told: list[tuple[Finding, Draft | None]] = []
     for _ in range(_ROUNDS):
-        workshop, told = _told(analysis)
+        workshop, told = _told(analysis, project)
         wanted = {id(made): finding for finding, made in told if made is not None and _is_wanted(finding)}
         chosen = [made for _, made in told if made is not None and id(made) in wanted]
         if workshop is None or not chosen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import msgspec
 
@@ -22,7 +23,7 @@ def _bounded(node: msgspec.Struct, class_name: str | None) -> Iterator[tuple[str
             yield from _bounded(inner, inner.qualified_name)
         elif isinstance(inner, ir.If | ir.While):
             evicting = [part for statement in inner.body for part in below(statement)]
-            for name in _measured(inner.test):
+            for name in _measured(inner.test) | (_emptied(inner.test) if isinstance(inner, ir.While) else set()):
                 if any(_evicts(part, name) for part in evicting):
                     yield class_name, name
 
@@ -47,6 +48,15 @@ def _measured(test: ir.Expression) -> set[str]:
         if isinstance(call, ir.Call) and last_part(call.function) == "len" and call.arguments
         if (name := last_part(call.arguments[0].value)) is not None
     }
+
+
+def _emptied(test: ir.Expression) -> set[str]:
+    """The containers that a loop takes from while they have entries: `while self._size > limit and self._entries`."""
+    return {name for node in in_scope(test) if (name := last_part(node if _is_path(node) else None)) is not None}
+
+
+def _is_path(node: msgspec.Struct) -> TypeGuard[ir.Expression]:
+    return isinstance(node, ir.Attribute | ir.Name)
 
 
 def _evicts(node: object, name: str) -> bool:

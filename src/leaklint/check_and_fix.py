@@ -15,6 +15,7 @@ from leaklint.files import Discovery, Exclusion, Found, discover
 from leaklint.model import FileReport
 from leaklint.paths import absolute
 from leaklint.progress import with_progress
+from leaklint.project import Project
 from leaklint.report.document import Document, document
 from leaklint.report.output import opened, print_report
 from leaklint.report.words import check_summary, error_line, fix_summary
@@ -33,13 +34,14 @@ STDIN = ("-",)
 
 def check(options: Options) -> int:
     """Report the findings in what was named."""
+    work = partial(check_file, project=Project())
     with _target(options, sys.stdout) as stream:
         discovery = _discovered(options)
         if options.paths == STDIN:
             data = sys.stdin.buffer.read()
-            outcomes = [check_file(found, data) for found in discovery.files]
+            outcomes = [work(found, data) for found in discovery.files]
         else:
-            outcomes = _all_outcomes(check_file, "Checking", discovery, options)
+            outcomes = _all_outcomes(work, "Checking", discovery, options)
         report = document(outcomes, discovery.errors)
         print_report(report, stream, options.output_format, statistics_only=options.statistics)
     _say(report, options, check_summary(report))
@@ -65,7 +67,7 @@ def fix(options: Options) -> int:
 
 def _repaired(discovery: Discovery, options: Options) -> list[Outcome]:
     """Repair and, unless a patch is wanted, write."""
-    work = partial(fix_file, unsafe=options.unsafe_fixes)
+    work = partial(fix_file, unsafe=options.unsafe_fixes, project=Project())
     if options.paths != STDIN:
         outcomes = _all_outcomes(work, "Repairing", discovery, options)
         # Only now, so that no file is checked against another that is half way.

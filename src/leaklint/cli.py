@@ -85,7 +85,7 @@ def rules() -> None:
 
 
 @main.command()
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(readable=False))
 def ir(file: str) -> None:
     """Print what leaklint understands of FILE: its intermediate representation."""
     from leaklint import show

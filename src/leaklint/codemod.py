@@ -16,6 +16,7 @@ from leaklint.config import Choice, ConfigError, Settings, settings_for, unknown
 from leaklint.decoded import from_text
 from leaklint.files import Exclusion
 from leaklint.paths import absolute, shown
+from leaklint.project import Project
 from leaklint.report import concise
 from leaklint.report.document import document
 from leaklint.report.words import error_line
@@ -56,7 +57,7 @@ class EvictDerivedKeys(CodemodCommand):
         try:
             settings = _settings(path).overridden(self._choice)
             source = from_text("stdin", tree.code) if path is None else _same_as_on_disk(shown(path), tree)
-            outcome = fix_source(source, settings, unsafe=self._unsafe)
+            outcome = fix_source(source, settings, Project(), unsafe=self._unsafe)
         except SourceError as error:
             raise SkipFile(str(error)) from error
         for problem in outcome.report.errors:

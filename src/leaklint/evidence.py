@@ -16,8 +16,10 @@ from leaklint.flow.caches import is_changed_since, match_keys
 from leaklint.flow.events import Birth, Eviction, Exit, Held, Insertion, Mark, Place, Removal, Stack, Walk
 from leaklint.flow.walk import unused_routines, walk_module
 from leaklint.keys import Match, compare, shares_a_part
+from leaklint.link import Linked
 from leaklint.outline import Outline, family, outline
-from leaklint.values import Element, Entry, Field, Global, Instance, Parameter, Result, Value, holes, mentions
+from leaklint.usage import ends_a_life, growing
+from leaklint.values import Element, Entry, Field, Global, Instance, Parameter, Result, Value, holes, mentions, word
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -54,15 +56,28 @@ class Evidence(msgspec.Struct, frozen=True):
     """The file's lines in UTF-8, for telling keys in the code's own words."""
     bounded: frozenset[tuple[str | None, str]]
     """Class and name of the containers whose length the module limits."""
+    growing: frozenset[str] = frozenset()
+    """Names of the containers that nothing in the module takes single entries out of."""
+    linked: Linked | None = None
+    """The module with what it uses of others, if others were looked at."""
+    cut_short: tuple[Story, ...] = ()
+    """Insertions of walks that ran out of their budget: what became of the entries is not known."""
+
+    def project_evicts(self, name: str) -> bool:
+        """Whether some other file of the project may evict from a container that goes by this name: `_clients`."""
+        return self.linked is not None and self.linked.evicts(name)
 
 
-def gather(module: ir.Module, text: str = "") -> Evidence:
+def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> Evidence:
     """Walk the module and sort what was seen by insertion; `text` is its source."""
-    found = outline(module)
-    walks = tuple(walk for walk in walk_module(found) if walk.is_complete)
+    found = linked.outline if linked is not None else outline(module)
+    bounded = bounded_containers(module) | (linked.bounded if linked is not None else frozenset())
+    begun = walk_module(found)
+    walks = tuple(walk for walk in begun if walk.is_complete)
     stories = tuple(story for walk in walks for story in _stories(walk))
+    cut = tuple(story for walk in begun if not walk.is_complete for story in _stories(walk))
     lines = tuple(line.encode(errors="replace") for line in _LINE_END.split(text))
-    return Evidence(found, walks, stories, unused_routines(found), lines, bounded_containers(module))
+    return Evidence(found, walks, stories, unused_routines(found), lines, bounded, growing(found), linked, cut)
 
 
 def _stories(walk: Walk) -> list[Story]:
@@ -115,8 +130,10 @@ def _is_outer(outer: Value, inner: Value) -> bool:
 def cache_name(cache: Value) -> str | None:
     """The word that a container goes by: `_clients` of `self._clients` and of `pool._clients`."""
     match cache:
-        case Field(name=name) | Global(name=name):
+        case Field(name=name):
             return name
+        case Global(name=name):
+            return word(name)
         case Entry(cache=outer):
             return cache_name(outer)
         case _:
@@ -138,15 +155,24 @@ def may_be_same_cache(left: Value, right: Value) -> bool:
             return False
 
 
-def evictions_elsewhere(evidence: Evidence, story: Story) -> list[Eviction]:
-    """Evictions from the same cache that other walks saw."""
+def evictions_elsewhere(
+    evidence: Evidence, story: Story, *, even_unused: bool = False, even_outer: bool = False
+) -> list[Eviction]:
+    """Evictions from the same cache that other walks saw.
+
+    Those of private functions that nothing names are left out, unless `even_unused`: what handles a reply may be called
+    from another file. With `even_outer` the eviction of a whole inner container counts as well.
+    """
     own = {eviction.place for eviction, _ in story.attempts}
     return [
         eviction
         for walk in evidence.walks
-        if walk is not story.walk and not _is_unused(evidence, walk)
+        if walk is not story.walk and (even_unused or not _is_unused(evidence, walk))
         for eviction in walk.evictions
-        if may_be_same_cache(eviction.cache, story.insertion.cache)
+        if (
+            may_be_same_cache(eviction.cache, story.insertion.cache)
+            or (even_outer and _is_outer(eviction.cache, story.insertion.cache))
+        )
         and eviction.place not in own
         and not _is_own_cleanup(eviction, walk)
     ]
@@ -219,36 +245,18 @@ def _owners(evidence: Evidence, cache: Value) -> list[str | None]:
     """The classes in which the cache may be measured: those that share the attribute, or all if that is not known."""
     classes = evidence.outline.classes
     match cache:
-        case Field(base=Instance(class_name=name)):
-            return [other for other in classes if family(evidence.outline, other) == name]
+        case Field(base=Instance(class_name=owner), name=name):
+            return [other for other in classes if family(evidence.outline, other, name) == owner]
         case Entry(cache=outer):
             return _owners(evidence, outer)
         case _:
             return [None, *classes]
 
 
-SHUTDOWN_NAMES = frozenset(
-    [
-        "aclose",
-        "aexit",
-        "close",
-        "del",
-        "disconnect",
-        "exit",
-        "init",
-        "shutdown",
-        "stop",
-        "tear_down",
-        "teardown",
-        "terminate",
-    ]
-)
-
-
 def is_shutdown(eviction: Eviction) -> bool:
     """Whether an eviction of everything stands in a method that ends the cache's life, going by Python's protocols."""
     names = [place.function for place in (*eviction.stack, eviction.place)]
-    return eviction.key is None and any(name.rpartition(".")[2].strip("_") in SHUTDOWN_NAMES for name in names)
+    return eviction.key is None and any(map(ends_a_life, names))
 
 
 def shared_depth(left: Stack, right: Stack) -> int:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Iterator, Sequence
 
+    from leaklint.project import Project
+
 LOG = logging.getLogger(f"flake8.{__name__}")
 
 OFF_BY_DEFAULT = "LKL2"
@@ -34,6 +36,8 @@ class Plugin:
     version = __version__
     asked_for: ClassVar[tuple[str, ...]] = ()
     """Selectors that name more than the whole plugin. flake8 hands options over on the class."""
+    project: ClassVar[Project | None] = None
+    """What has been read of other files; flake8 makes a plugin for each file, so that they share it on the class."""
 
     @staticmethod
     def add_options(option_manager: OptionManager) -> None:
@@ -42,12 +46,13 @@ class Plugin:
 
     @classmethod
     def parse_options(cls, options: argparse.Namespace) -> None:
-        """Remember which rules are asked for.
+        """Remember which rules are asked for; a new run reads the project anew.
 
         flake8 forgets a plugin's default ignore list as soon as the user sets `ignore`; without this the rules that
         are off by default would come on with it. `--select LKL` asks for the plugin, not for those rules.
         """
         selectors = (*(options.select or ()), *(options.extend_select or ()))
+        cls.project = None
         cls.asked_for = tuple(selector for selector in selectors if selector.startswith(OFF_BY_DEFAULT))
 
     def __init__(self, tree: ast.Module, filename: str, lines: Sequence[str]) -> None:
@@ -68,10 +73,13 @@ class Plugin:
     def _problems(self) -> Iterator[tuple[int, int, str, type[Any]]]:
         from leaklint.analyze import check
         from leaklint.decoded import from_text
+        from leaklint.project import Project
         from leaklint.source import offset, position
 
+        if Plugin.project is None:
+            Plugin.project = Project()
         source = from_text(self._filename, "".join(self._lines))
-        for finding in check(source, self._tree, repairs=False).findings:
+        for finding in check(source, self._tree, repairs=False, project=Plugin.project).findings:
             if finding.code.startswith(OFF_BY_DEFAULT) and not finding.code.startswith(self.asked_for):
                 continue
             line, column = position(source, offset(source, finding.span.line, finding.span.column))

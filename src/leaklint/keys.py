@@ -22,6 +22,7 @@ from leaklint.values import (
     Template,
     Text,
     Value,
+    as_entry,
     children,
     holes,
     is_derived,
@@ -45,6 +46,8 @@ def compare(left: Value, right: Value) -> Match:
     """Whether the two values are equal at run time, as far as can be told."""
     if left == right:
         return Match.SAME
+    if left != (entry := as_entry(left)) or right != as_entry(right):
+        return compare(entry, as_entry(right))
     if settled(left) != left or settled(right) != right:
         # A late-binding closure reads what the loop's variable has become.
         is_unknown = compare(settled(left), settled(right)) is Match.UNKNOWN

@@ -35,12 +35,21 @@ SAFE_CALLS = frozenset(
 )
 SAFE_METHODS = frozenset(
     """
-    add append appendleft cancel cancelled clear copy create_future discard done endswith extend is_set items keys lower
-    lstrip replace rstrip setdefault startswith strip title upper values hexdigest digest
+    add append appendleft cancel cancelled clear copy create_future digest discard done empty endswith extend full
+    hexdigest is_set items keys locked lower lstrip qsize release replace rstrip setdefault startswith strip title upper
+    values
     """.split()
 )
 LOGGING_METHODS = frozenset("critical debug error exception info log warning".split())
 LOGGERS = frozenset("_log _logger LOG LOGGER log logger logging".split())
+
+ONLY_CANCELLED = frozenset({"asyncio.sleep", "asyncio.wait", "anyio.sleep", "trio.sleep"})
+"""Waits that end well or are cancelled."""
+
+
+def is_only_cancelled(awaited: ir.Expression) -> bool:
+    """Whether waiting for this raises nothing but a cancellation."""
+    return isinstance(awaited, ir.Call) and dotted(awaited.function) in ONLY_CANCELLED
 
 
 def call_may_raise(call: ir.Call) -> bool:

@@ -63,7 +63,8 @@ def _code_option(name: str, description: str) -> Callable[[Command], Command]:
 
 
 _SHARED = (
-    click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]..."),
+    # Not refused by click where it cannot be read: the other files are done all the same.
+    click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="[PATHS]..."),
     click.option("--format", "output_format", type=click.Choice(FORMATS), default="full", show_default=True),
     _code_option("--select", "Report these rules only: codes or their beginnings, separated by commas; ALL for all."),
     _code_option("--extend-select", "Report these rules too."),
@@ -74,7 +75,9 @@ _SHARED = (
         "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes; by default one a processor."
     ),
     click.option("--stdin-filename", metavar="PATH", help="What the file is called that is read from `-`."),
-    click.option("-o", "--output-file", type=click.Path(dir_okay=False), help="Write the report there."),
+    click.option(
+        "-o", "--output-file", type=click.Path(dir_okay=False, readable=False), help="Write the report there."
+    ),
     click.option("--exit-zero", is_flag=True, help="Exit with 0 even if findings are left."),
     click.option("-q", "--quiet", is_flag=True, help="Print findings and errors only: no summary, no progress."),
     click.option("--no-cache", is_flag=True, hidden=True),

@@ -11,6 +11,7 @@ from leaklint.containers import Kind, default_factory, kind_of_type, kind_of_val
 from leaklint.ir_walk import below, dotted, in_scope, last_part
 from leaklint.model import Span
 
+WRAPPERS = frozenset({"Optional", "ClassVar", "Final", "Annotated"})
 MAPPING_BASES = frozenset({"dict", "OrderedDict", "UserDict", "defaultdict"})
 
 
@@ -51,14 +52,21 @@ class Blueprint(msgspec.Struct, frozen=True):
     """Annotated names of the body in order: what a dataclass or NamedTuple takes."""
     kinds: dict[str, Kind]
     types: dict[str, str]
-    """Attribute name to the last word of the class that builds it."""
+    """Attribute name to the class that builds it."""
     default_factories: dict[str, str]
     is_plain_data: bool
     """Whether its constructor only stores its fields: a dataclass, a NamedTuple."""
+    attributes: frozenset[str] = frozenset()
+    """Names that its body or its methods give to, or read from, the instance."""
+    shared: frozenset[str] = frozenset()
+    """Names that its body gives a value: all instances share them until they get their own."""
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """A module's definitions, by name."""
+    """A module's definitions, by name, with what it uses of other modules.
+
+    What belongs to another module has that module's label and a colon before its name.
+    """
 
     path: str
     routines: dict[str, Routine]
@@ -74,13 +82,21 @@ class Outline(msgspec.Struct, frozen=True):
     """Bound name to what it stands for, dotted."""
     discarding: frozenset[str]
     """Last words of the containers that somebody calls `discard` on: they are sets."""
+    scopes: dict[str, dict[str, str]] = {}
+    """For each module, by its label, what a name in it stands for; a module itself is its label and a colon."""
+    renamed: dict[str, dict[str, str]] = {}
+    """For each module, by its label, the names it has for what goes by another name where it stands."""
 
 
 def outline(module: ir.Module) -> Outline:
     """Index the module."""
     routines = {routine.name: routine for routine in _routines(module)}
+    own: dict[str, list[Routine]] = {}
+    for routine in routines.values():
+        if routine.class_name is not None:
+            own.setdefault(routine.class_name, []).append(routine)
     classes = {
-        definition.qualified_name: _blueprint(definition, routines)
+        definition.qualified_name: _blueprint(definition, own.get(definition.qualified_name, []))
         for definition in _of_kind(module, ir.Class)
         if isinstance(definition, ir.Class)
     }
@@ -121,6 +137,45 @@ def _discarded_from(node: msgspec.Struct) -> str | None:
             return None
 
 
+def label_of(name: str) -> str:
+    """The label of the module that a routine or class belongs to; empty for the module that is looked at."""
+    return name.rpartition(":")[0]
+
+
+def resolve(found: Outline, name: str, routine: str) -> str:
+    """What a name in the code of a routine stands for: a definition of some module, or whatever Python calls so."""
+    label = label_of(routine)
+    target = found.scopes.get(label, {}).get(name)
+    if target is not None:
+        return target
+    is_taken = label and (name in found.kinds or name in found.classes or name in found.routines)
+    return f"{label}:{name}" if is_taken else name
+
+
+def renamed(found: Outline, routine: str) -> dict[str, str]:
+    """The names that the module of a routine has for definitions which go by another name where they stand."""
+    return found.renamed.get(label_of(routine), {})
+
+
+def resolve_dotted(found: Outline, name: str, routine: str) -> str | None:
+    """The same of `module.Class`; None for what is neither a definition nor a name of Python's."""
+    first, *rest = name.split(".")
+    target = resolve(found, first, routine)
+    for part in rest:
+        inner = found.scopes.get(target[:-1], {}).get(part) if target.endswith(":") else f"{target}.{part}"
+        if inner is None:
+            return None
+        target = inner
+    return target
+
+
+def class_named(found: Outline, annotation: ir.Expression | None, routine: str) -> str | None:
+    """The class that an annotation in the code of a routine means, or the last word of what it says."""
+    written = annotated_class(annotation)
+    target = resolve_dotted(found, written, routine) if written is not None else None
+    return target if target in found.classes else last_part(annotation)
+
+
 def ancestry(found: Outline, class_name: str) -> Iterator[Blueprint]:
     """The class and its bases in the module, nearest first; a cycle ends the walk."""
     pending, seen = [class_name], set[str]()
@@ -143,17 +198,19 @@ def method(found: Outline, class_name: str, name: str, *, above: str | None = No
     return None
 
 
-def family(found: Outline, class_name: str) -> str:
-    """The farthest base in the module: a class and its bases share their attributes."""
-    return (
-        [blueprint.name for blueprint in ancestry(found, class_name)][-1] if class_name in found.classes else class_name
-    )
+def family(found: Outline, class_name: str, attribute: str) -> str:
+    """The class that an attribute belongs to: the farthest base that names it, which all its subclasses share."""
+    if class_name not in found.classes:
+        return class_name
+    line = list(ancestry(found, class_name))
+    naming = [blueprint for blueprint in line if attribute in blueprint.attributes]
+    return (naming or line)[-1].name
 
 
 def owner_by_attribute(found: Outline, name: str) -> str | None:
     """The one class of the module that has a container of this name: what an object of unknown type is taken for."""
     owners = {
-        family(found, blueprint.name)
+        family(found, blueprint.name, name)
         for blueprint in found.classes.values()
         if blueprint.kinds.get(name) in (Kind.MAPPING, Kind.SET)
     }
@@ -161,10 +218,14 @@ def owner_by_attribute(found: Outline, name: str) -> str | None:
 
 
 def attribute_kind(found: Outline, class_name: str, name: str) -> Kind:
-    """What an attribute of the class is built from, bases and subclasses of the module included."""
-    top = family(found, class_name)
-    relatives = [blueprint for blueprint in found.classes.values() if family(found, blueprint.name) == top]
-    return merge([blueprint.kinds.get(name, Kind.UNKNOWN) for blueprint in relatives])
+    """What an attribute of the class is built from, bases and subclasses that share it included."""
+    top = family(found, class_name, name)
+    kinds = [
+        blueprint.kinds[name]
+        for blueprint in found.classes.values()
+        if name in blueprint.kinds and family(found, blueprint.name, name) == top
+    ]
+    return merge(kinds)
 
 
 class _ContainerFacts(msgspec.Struct, frozen=True):
@@ -177,11 +238,14 @@ def _container_facts(assigned: list[tuple[str, ir.Assign]]) -> _ContainerFacts:
     said: dict[str, list[Kind]] = {}
     types: dict[str, str] = {}
     factories: dict[str, str] = {}
+    declared: dict[str, Kind] = {}
     for name, statement in assigned:
         kinds = [kind_of_value(statement.value)]
         if kinds == [Kind.UNKNOWN] or kinds == [Kind.FOREIGN]:
             annotated = kind_of_type(statement.annotation) if statement.annotation is not None else Kind.UNKNOWN
             kinds = [annotated] if annotated is not Kind.UNKNOWN and kinds == [Kind.UNKNOWN] else kinds
+        if statement.annotation is not None and kind_of_type(statement.annotation) in (Kind.MAPPING, Kind.SET):
+            declared[name] = kind_of_type(statement.annotation)
         said.setdefault(name, []).extend(kinds)
         factory = default_factory(statement.value)
         if factory is not None:
@@ -189,15 +253,43 @@ def _container_facts(assigned: list[tuple[str, ir.Assign]]) -> _ContainerFacts:
         type_name = _built_type(statement)
         if type_name is not None:
             types[name] = type_name
-    return _ContainerFacts({name: merge(kinds) for name, kinds in said.items()}, types, factories)
+    # What is declared and built as a mapping stays one when it is read back from a file.
+    kinds_of = {name: declared[name] if declared.get(name) in kinds else merge(kinds) for name, kinds in said.items()}
+    return _ContainerFacts(kinds_of, types, factories)
 
 
 def _built_type(statement: ir.Assign) -> str | None:
+    """The class of what is assigned, as it is written: that of the constructor, else that of the annotation."""
     if isinstance(statement.value, ir.Call):
-        return last_part(statement.value.function)
+        return dotted(_unsubscripted(statement.value.function))
     if isinstance(statement.value, ir.Name | ir.Constant | None):
-        return last_part(statement.annotation)
+        return annotated_class(statement.annotation)
     return None
+
+
+def annotated_class(annotation: ir.Expression | None) -> str | None:
+    """The class that an annotation names, as it is written: `pool.Pool` of `Optional["pool.Pool"]`."""
+    match annotation:
+        case ir.Subscript(value=value, index=index) if last_part(value) in WRAPPERS:
+            return annotated_class(index.items[0] if isinstance(index, ir.Display) and index.items else index)
+        case ir.Subscript(value=value):
+            return dotted(value)
+        case ir.Binary(operator="|", left=left, right=ir.Constant(value="None")):
+            return annotated_class(left)
+        case ir.Binary(operator="|", left=ir.Constant(value="None"), right=right):
+            return annotated_class(right)
+        case ir.Text(value=text):
+            return _quoted_class(text)
+        case ir.Name() | ir.Attribute():
+            return dotted(annotation)
+        case _:
+            return None
+
+
+def _quoted_class(text: str) -> str | None:
+    inner = text.strip().removeprefix("Optional[").removeprefix("typing.Optional[").removesuffix("| None")
+    name = inner.partition("[")[0].strip().rstrip("]")
+    return name if all(part.isidentifier() for part in name.split(".")) else None
 
 
 def _routines(module: ir.Module) -> Iterator[Routine]:
@@ -220,7 +312,7 @@ def _routines(module: ir.Module) -> Iterator[Routine]:
 def _free(function: ir.Function, taken: set[str]) -> str:
     name = function.qualified_name
     if name in taken:
-        name = f"{name}@{function.at.line}:{function.at.column}"
+        name = f"{name}@{function.at.line}-{function.at.column}"
     taken.add(name)
     return name
 
@@ -229,8 +321,7 @@ def _of_kind(module: ir.Module, kind: type[msgspec.Struct]) -> Iterator[msgspec.
     return (node for node in below(module) if isinstance(node, kind))
 
 
-def _blueprint(definition: ir.Class, routines: dict[str, Routine]) -> Blueprint:
-    own = [routine for routine in routines.values() if routine.class_name == definition.qualified_name]
+def _blueprint(definition: ir.Class, own: list[Routine]) -> Blueprint:
     at = {routine.function.at: routine.name for routine in own}
     methods: dict[str, str] = {}
     for node in definition.body:
@@ -240,7 +331,7 @@ def _blueprint(definition: ir.Class, routines: dict[str, Routine]) -> Blueprint:
     body = [statement for statement in _top_level(definition.body) if isinstance(statement, ir.Assign)]
     named = [(target.id, s) for s in body for target in s.targets if isinstance(target, ir.Name)]
     facts = _container_facts([*named, *(found for routine in own for found in _assigned_attributes(routine))])
-    bases = tuple(base for expression in definition.bases if (base := dotted(expression)))
+    bases = tuple(base for expression in definition.bases if (base := dotted(_unsubscripted(expression))))
     decorations = {_decorator_name(decorator) for decorator in definition.decorators}
     return Blueprint(
         name=definition.qualified_name,
@@ -256,7 +347,27 @@ def _blueprint(definition: ir.Class, routines: dict[str, Routine]) -> Blueprint:
             or {"NamedTuple"} & set(bases)
             or any(base.rpartition(".")[2] in ("NamedTuple", "BaseModel", "Struct", "TypedDict") for base in bases)
         ),
+        attributes=frozenset(name for name, _ in named).union(*map(_mentioned, own)),
+        shared=frozenset(name for name, statement in named if statement.value is not None),
     )
+
+
+def _unsubscripted(expression: ir.Expression) -> ir.Expression:
+    return expression.value if isinstance(expression, ir.Subscript) else expression
+
+
+def _mentioned(routine: Routine) -> set[str]:
+    """The attributes of the instance that a method names."""
+    parameters = routine.function.parameters
+    if not routine.takes_receiver or not parameters:
+        return set()
+    receiver = parameters[0].name
+    return {
+        node.name
+        for statement in routine.function.body
+        for node in below(statement)
+        if isinstance(node, ir.Attribute) and isinstance(node.value, ir.Name) and node.value.id == receiver
+    }
 
 
 def _named_tuple(statement: ir.Assign) -> Blueprint | None:
@@ -312,6 +423,9 @@ def _imported(node: ir.Import) -> str:
 def _top_level(body: tuple[ir.Statement, ...]) -> Iterator[ir.Statement]:
     """The statements of a module or class body, those in `if` and `try` included."""
     for statement in body:
+        if isinstance(statement, ir.Define | ir.DefineClass):
+            yield statement
+            continue
         for inner in in_scope(statement):
             if isinstance(inner, ir.Assign | ir.Define | ir.DefineClass):
                 yield inner

@@ -6,14 +6,16 @@ reading a file anew costs more than all else, and most repairs are right at once
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from leaklint.evidence import raised_in
 from leaklint.keys import Match
-from leaklint.model import Edit, Fix
+from leaklint.model import MODULES_APART, Edit, Fix
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import Layout, offsets, read_layout
 from leaklint.repairs.plan import plans
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from leaklint.analyze import Analysis
+    from leaklint.evidence import Story
     from leaklint.rule import Report
 
 UNPROVEN = "the repairs that were tried do not end the leak, or begin another"
+UNCHANGED = "the code says already what a repair would make it say"
+UNKNOWN = "the code around it has a shape that no repair can handle yet"
 
 
 class Draft(msgspec.Struct, frozen=True, eq=False):
@@ -45,6 +50,18 @@ class Draft(msgspec.Struct, frozen=True, eq=False):
         return Fix(self.plan.safety, self.edits)
 
 
+class Group(msgspec.Struct):
+    """Drafts to try together, the functions that they change, and those that their reports are about."""
+
+    drafts: list[Draft]
+    changed: set[str]
+    entered: set[str]
+
+    def takes(self, changed: set[str], entered: set[str]) -> bool:
+        """Whether a draft changes nothing that those of the group are about, nor they what it is about."""
+        return not (changed & (self.changed | self.entered) or self.changed & entered)
+
+
 class Workshop:
     """Repairs the reports of one analysis; what all of them need is made once."""
 
@@ -53,7 +70,10 @@ class Workshop:
         self._analyze = analyze
         self._layout = read_layout(analysis.source, analysis.module)
         self._kinds = kinds(report for _, report in analysis.reports)
+        self._lines = {line.strip() for line in analysis.source.text.splitlines()}
         self._is_known = False
+        self._functions = _functions(self._layout, analysis) if isinstance(self._layout, Layout) else None
+        self._proofs: dict[frozenset[int], Analysis] = {}
 
     def repairs(self) -> list[Draft | Refusal]:
         """For each report the first plan that stands the test, or why none does."""
@@ -94,13 +114,13 @@ class Workshop:
         try:
             for plan in plans(Intent(layout, self._analysis.evidence, report)):
                 edits = combine(layout, plan.changes) if isinstance(plan, Plan) else plan
-                if isinstance(plan, Plan) and not isinstance(edits, Refusal):
-                    yield Draft(report, plan, edits)
-                elif isinstance(edits, Refusal):
+                if isinstance(edits, Refusal):
                     yield edits
-        except (IndexError, KeyError, RecursionError) as error:
+                elif isinstance(plan, Plan):
+                    yield Draft(report, plan, edits) if edits else Refusal(UNCHANGED)
+        except (IndexError, KeyError, RecursionError):
             # A shape that no planner knows must cost its own repair, never the finding.
-            yield Refusal(f"its shape is not known to any repair ({type(error).__name__})")
+            yield Refusal(UNKNOWN)
 
     def _proven(self, group: list[Draft]) -> list[Draft]:
         """Those of a group that work."""
@@ -111,6 +131,15 @@ class Workshop:
 
     def _tried(self, group: Sequence[Draft]) -> Analysis | Refusal:
         """The file with all repairs of a group, if all of their leaks are gone and no other has come."""
+        drafts = frozenset(map(id, group))
+        if drafts not in self._proofs:
+            tried = self._try(group)
+            if isinstance(tried, Refusal):
+                return tried
+            self._proofs[drafts] = tried
+        return self._proofs[drafts]
+
+    def _try(self, group: Sequence[Draft]) -> Analysis | Refusal:
         source = self._analysis.source
         edits = sorted(edit for draft in group for edit in draft.edits)
         dropped = [text for draft in group for text in draft.plan.dropped]
@@ -131,47 +160,106 @@ class Workshop:
         """Whether the reports are gone and no other has come; an analysis that saw less proves nothing."""
         allowed = self._kinds - kinds(draft.report for draft in group)
         saw_as_much = len(after.evidence.walks) >= len(self._analysis.evidence.walks)
-        matches = all(_matches(after, draft.report) for draft in group if draft.plan.needs_match)
-        return saw_as_much and matches and not kinds(report for _, report in after.reports) - allowed
+        matched = _matched(after) if any(draft.plan.needs_match for draft in group) else set()
+        matches = all(_inserted(draft.report.story) in matched for draft in group if draft.plan.needs_match)
+        return saw_as_much and matches and not self._begins(after, allowed) and self._ends_all(after, group)
+
+    def _begins(self, after: Analysis, allowed: Counter[tuple[str, str, str]]) -> bool:
+        """Whether there are reports beside the allowed; what an off rule sees in the author's own lines was there."""
+        others = kinds(report for _, report in after.reports) - allowed
+        lines = after.source.text.splitlines()
+        return any(
+            kind(report) in others and (rule.default or lines[report.place.at.line - 1].strip() not in self._lines)
+            for rule, report in after.reports
+        )
+
+    def _ends_all(self, after: Analysis, group: Sequence[Draft]) -> bool:
+        """Whether the entries of skipped evictions stay on no way out any more, on none that the rule lets pass either.
+
+        A short gap before the `try` is a choice of the author's, and none for a repair to make.
+        """
+        repaired = Counter(_container(draft.report.story) for draft in group if draft.report.code == "LKL102")
+        if not repaired:
+            return True
+        before, left = _left_by_exceptions(self._analysis), _left_by_exceptions(after)
+        return all(left[container] <= max(0, before[container] - count) for container, count in repaired.items())
 
     def _unrelated(self, drafts: Sequence[Draft]) -> list[list[Draft]]:
         """Put drafts into groups in which none changes a function that the report of another is about."""
-        groups: list[list[Draft]] = []
+        groups: list[Group] = []
         for draft in drafts:
-            group = next((one for one in groups if not any(self._is_related(draft, other) for other in one)), None)
+            changed, entered = self._changed(draft), set(draft.report.story.walk.entered)
+            group = next((one for one in groups if one.takes(changed, entered)), None)
             if group is None:
-                groups.append([draft])
+                groups.append(Group([draft], changed, entered))
             else:
-                group.append(draft)
-        return groups
-
-    def _is_related(self, one: Draft, other: Draft) -> bool:
-        changed, also = self._changed(one), self._changed(other)
-        return bool(changed & (also | other.report.story.walk.entered) or also & one.report.story.walk.entered)
+                group.drafts.append(draft)
+                group.changed |= changed
+                group.entered |= entered
+        return [group.drafts for group in groups]
 
     def _changed(self, draft: Draft) -> set[str]:
         """The functions that a draft changes."""
-        assert isinstance(self._layout, Layout)
-        found = set()
-        for name, routine in self._analysis.evidence.outline.routines.items():
-            start, end = offsets(self._layout, routine.function.at)
-            if any(edit.start <= end and edit.end >= start for edit in draft.edits):
-                found.add(name)
-        return found
+        assert self._functions is not None
+        return {name for edit in draft.edits for name in self._functions.touched(edit)}
 
 
-def _matches(after: Analysis, report: Report) -> bool:
-    """Whether the repaired file evicts the report's entry under the key that was inserted."""
-    insertion = report.story.insertion
-    return any(
-        match is Match.SAME
-        for story in after.evidence.stories
-        if story.insertion.place.function == insertion.place.function
-        and spell(story.insertion.key) == spell(insertion.key)
-        and spell(story.insertion.cache) == spell(insertion.cache)
-        for eviction, match in story.attempts
-        if eviction.key is not None
+class Functions(msgspec.Struct, frozen=True, eq=False):
+    """The functions of a file by where they begin, with their ends, and for each the last end up to it."""
+
+    starts: list[int]
+    ends: list[int]
+    names: list[str]
+    reach: list[int]
+
+    def touched(self, edit: Edit) -> Iterator[str]:
+        """Yield the functions that an edit is in or beside."""
+        index = bisect_right(self.starts, edit.end) - 1
+        while index >= 0 and self.reach[index] >= edit.start:
+            if self.ends[index] >= edit.start:
+                yield self.names[index]
+            index -= 1
+
+
+def _functions(layout: Layout, analysis: Analysis) -> Functions:
+    placed = sorted(
+        (*offsets(layout, routine.function.at), name)
+        for name, routine in analysis.evidence.outline.routines.items()
+        if routine.function.at.line < MODULES_APART
     )
+    ends = [end for _, end, _ in placed]
+    return Functions(
+        [start for start, _, _ in placed], ends, [name for _, _, name in placed], list(accumulate(ends, max))
+    )
+
+
+def _matched(after: Analysis) -> set[tuple[str, str, str]]:
+    """The insertions whose entry is evicted under the key that was inserted."""
+    return {
+        _inserted(story)
+        for story in after.evidence.stories
+        if any(match is Match.SAME and eviction.key is not None for eviction, match in story.attempts)
+    }
+
+
+def _left_by_exceptions(analysis: Analysis) -> Counter[tuple[str, str]]:
+    """How many insertions of each operation into each container have an eviction that some exception skips."""
+    places = {
+        (story.insertion.stack, story.insertion.place, _container(story))
+        for story in analysis.evidence.stories
+        if any(raised_in(held.history) for _, held in story.stays)
+        and any(not raised_in(removal.history) for removal in story.removals)
+    }
+    return Counter(container for _, _, container in places)
+
+
+def _container(story: Story) -> tuple[str, str]:
+    return story.walk.function, spell(story.insertion.cache)
+
+
+def _inserted(story: Story) -> tuple[str, str, str]:
+    """What an insertion is, wherever it has moved to."""
+    return story.insertion.place.function, spell(story.insertion.key), spell(story.insertion.cache)
 
 
 def kind(report: Report) -> tuple[str, str, str]:

@@ -41,3 +41,5 @@ class Rule(msgspec.Struct, frozen=True):
     default: bool
     check: Callable[[Evidence], Iterable[Report]]
     docs: str
+    yields_to: tuple[str, ...] = ()
+    """Codes of the rules that say more where they speak of the same container."""

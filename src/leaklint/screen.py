@@ -1,8 +1,9 @@
 """The screen: can any rule apply to this module? Cheap, and never wrong where it says no.
 
-Every rule of today needs an insertion and an eviction that may be of the same container. The bytes of a file tell
-whether it has any eviction at all; its syntax tree tells whether some container's name occurs in both roles. A plain
-variable may stand for any container (a parameter, an alias), so it matches all names.
+A rule needs an insertion and an eviction that may be of the same container, or a container of the module's own that is
+inserted into. The bytes of a file tell whether it has a subscript or a word for that at all; its syntax tree tells
+which names occur in these roles. A plain variable may stand for any container (a parameter, an alias), so it matches
+all names.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 ANY = "*"
 """The name of a container that is reached through a plain variable."""
 
-_EVICTION_BYTES = re.compile(
-    rb"\bdel\b|\.(?:%s)\b|=\s*(?:\{|\w*dict\b|set\b)"
-    % b"|".join(method.encode() for method in sorted(EVICTING_METHODS))
+_INSERTION_BYTES = re.compile(
+    rb"\]\s*(?:=|:|,|\|=|\+=)|\.(?:%s)\b|\|=|[Dd]efault[Dd]ict"
+    % b"|".join(method.encode() for method in sorted(INSERTING_METHODS))
 )
 
 
 def bytes_may_leak(data: bytes) -> bool:
-    """Whether the file holds a word that an eviction needs."""
-    return _EVICTION_BYTES.search(data) is not None
+    """Whether the file holds what an insertion needs."""
+    return _INSERTION_BYTES.search(data) is not None
 
 
 def tree_may_leak(tree: ast.Module) -> bool:
@@ -42,9 +43,44 @@ def tree_may_leak(tree: ast.Module) -> bool:
         inserted.update(_inserted(node, has_defaults=has_defaults))
         evicted.update(_evicted(node, is_constructor=is_constructor))
         pending.extend((child, is_constructor) for child in ast.iter_child_nodes(node))
-    if not inserted or not evicted:
+    if not inserted:
         return False
-    return bool(inserted & evicted) or ANY in inserted or ANY in evicted
+    if evicted and (inserted & evicted or ANY in inserted or ANY in evicted):
+        return True
+    return not _created(tree).isdisjoint(inserted | _inserted_variables(tree))
+
+
+def _created(tree: ast.Module) -> set[str]:
+    """Names of the mappings and sets that the module makes for itself: attributes, and variables of its top level."""
+    top = [statement for outer in tree.body for statement in (outer, *getattr(outer, "body", ()))]
+    assigned = [*top, *(node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign))]
+    return {
+        target.attr if isinstance(target, ast.Attribute) else target.id
+        for node in assigned
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _makes_a_container(node)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Attribute) or (isinstance(target, ast.Name) and node in top)
+    }
+
+
+def _makes_a_container(node: ast.Assign | ast.AnnAssign) -> bool:
+    if isinstance(node, ast.AnnAssign):
+        return True
+    return not isinstance(node.value, ast.Constant | ast.List | ast.Tuple | ast.ListComp | ast.JoinedStr)
+
+
+def _inserted_variables(tree: ast.Module) -> set[str]:
+    """Names of the variables that are inserted into."""
+    stores = {
+        node.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name)
+    }
+    return stores | {
+        node.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in INSERTING_METHODS and isinstance(node.value, ast.Name)
+    }
 
 
 def _word(node: ast.Name | ast.alias) -> str:

@@ -12,8 +12,9 @@ from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.may_raise import call_may_raise
-from leaklint.outline import Outline, Routine
-from leaklint.relevance import relevant_names, touching
+from leaklint.outline import Outline, Routine, renamed
+from leaklint.relevance import touching
+from leaklint.values import word
 
 SHORT = 6
 """Statements of a function that is read for what it gives back."""
@@ -38,21 +39,22 @@ class Summary(msgspec.Struct, frozen=True):
         return self.touches or self.calls_parameters or self.builds
 
 
-def summarise(outline: Outline) -> dict[str, Summary]:
-    """A summary per routine of the module."""
-    callees = {name: _callees(routine) for name, routine in outline.routines.items()}
+def summarise(outline: Outline, containers: frozenset[str]) -> dict[str, Summary]:
+    """A summary per routine of the module, with regard to these containers."""
+    callees = {name: _callees(routine, renamed(outline, name)) for name, routine in outline.routines.items()}
     by_last_name: dict[str, list[str]] = {}
     for name, routine in outline.routines.items():
         by_last_name.setdefault(routine.function.name, []).append(name)
     for blueprint in outline.classes.values():
         for method_name in ("__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__"):
             if method_name in blueprint.methods:
-                by_last_name.setdefault(blueprint.name.rpartition(".")[2], []).append(blueprint.methods[method_name])
+                last = word(blueprint.name).rpartition(".")[2]
+                by_last_name.setdefault(last, []).append(blueprint.methods[method_name])
     known = frozenset(by_last_name)
     found = {name: _own(routine, known) for name, routine in outline.routines.items()}
     edges = {name: {c for last in lasts for c in by_last_name.get(last, ())} for name, lasts in callees.items()}
     spread = _spread(found, edges)
-    relevant = touching(outline, relevant_names(outline), edges)
+    relevant = touching(outline, containers, edges)
     return {name: msgspec.structs.replace(summary, touches=name in relevant) for name, summary in spread.items()}
 
 
@@ -83,14 +85,14 @@ def _join(caller: Summary, callee: Summary) -> Summary:
     )
 
 
-def _callees(routine: Routine) -> set[str]:
-    """The last words of all that the routine calls, hands over, or reads as a property."""
+def _callees(routine: Routine, others: dict[str, str]) -> set[str]:
+    """The last words of all that the routine calls, hands over, or reads as a property; imported ones by their own."""
     names = set()
     for node in in_scope(routine.function):
         if isinstance(node, ir.Attribute):
             names.add(node.name)
         elif isinstance(node, ir.Name):
-            names.add(node.id)
+            names.add(others.get(node.id, node.id))
         elif isinstance(node, ir.Lambda | ir.Define):
             names.add(node.function.name)
     return names

@@ -6,7 +6,7 @@ from leaklint.evidence import Evidence, Story
 from leaklint.flow.events import Eviction, Mark
 from leaklint.model import Span
 from leaklint.rule import Note
-from leaklint.values import Element, Result, Value, spell, within
+from leaklint.values import Element, Result, Value, spell, within, word
 
 LONGEST_QUOTE = 72
 """Characters of code that a message quotes; longer keys are spelled by what they are made from, and cut."""
@@ -81,4 +81,4 @@ def code(value: Value | None) -> str:
 
 def short(function: str) -> str:
     """The last word of a qualified name."""
-    return function.partition("@")[0].rpartition(".")[2]
+    return word(function.partition("@")[0]).rpartition(".")[2]

@@ -7,6 +7,7 @@ template, a tuple, the result of a pure function). Values are compared by struct
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
@@ -191,9 +192,13 @@ Value: TypeAlias = (
 REMEMBERED = 50_000
 """How many answers of a pure question about values are kept; a walk asks the same ones over and over."""
 
+_MANGLED = re.compile(r"_(?P<owner>[^\W_]\w*?)(?P<private>__\w*?[^\W_]_?)")
+
 NONE = Constant("None")
 TRUE = Constant("True")
 FALSE = Constant("False")
+POPPED = "popped"
+"""The function of an entry that gives what `pop` took out, which is a value although the key is no longer in."""
 
 
 def children(value: Value) -> tuple[Value, ...]:
@@ -232,16 +237,24 @@ def within(value: Value) -> Iterator[Value]:
 
 def involved(value: Value) -> Iterator[Value]:
     """Like :func:`within`, and through the inputs of calls; the calls are given without their inputs."""
-    for part in within(value):
-        yield bare(part)
-        if isinstance(part, Result):
-            for given in part.inputs:
-                yield from involved(given)
+    seen: set[Value] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if current not in seen:
+            seen.add(current)
+            yield bare(current)
+            pending.extend(current.inputs if isinstance(current, Result) else children(current))
 
 
 def bare(value: Value) -> Value:
     """A call's result without what it was made from, for telling whether two are the same one."""
     return msgspec.structs.replace(value, inputs=()) if isinstance(value, Result) else value
+
+
+def is_waited_for(value: Value, subjects: tuple[Value, ...]) -> bool:
+    """Whether a wait is for the value, or for a part of it if it is a tuple: `(send_future, reply_future)`."""
+    return any(bare(part) in subjects for part in (value.items if isinstance(value, Group) else (value,)))
 
 
 def mentions(value: Value, part: Value) -> bool:
@@ -301,6 +314,15 @@ def settled(value: Value) -> Value:
             return value
 
 
+def as_entry(value: Value) -> Value:
+    """The entry that `pop` took out, for what it gave; any other value as it is."""
+    match value:
+        case Applied(function="popped", arguments=(Entry() as entry,)):
+            return entry
+        case _:
+            return value
+
+
 def anonymous(value: Value) -> Value:
     """The value with parameters named without their function and positions without their loop.
 
@@ -340,11 +362,18 @@ def is_derived(value: Value) -> bool:
             return False
 
 
+def word(name: str) -> str:
+    """The name without the label of the module that it belongs to; of a module the last word of its label."""
+    return name.rstrip(":").rpartition("/" if name.endswith(":") else ":")[2]
+
+
 def last_name(value: Value) -> str | None:
     """The word a programmer would call the value by: the last part of an attribute path, a parameter's name."""
     match value:
-        case Field(name=name) | Parameter(name=name) | Global(name=name) | Free(name=name):
+        case Field(name=name) | Parameter(name=name) | Free(name=name):
             return name
+        case Global(name=name):
+            return word(name)
         case Item(index=Text(value=name)):
             return name
         case _:
@@ -357,7 +386,7 @@ def spell(value: Value) -> str:
         case Instance():
             return "self"
         case Parameter(name=name) | Global(name=name) | Free(name=name) | ClassReference(name=name):
-            return name
+            return word(name)
         case Text(value=text):
             return repr(text)
         case Constant(value=text):
@@ -365,9 +394,9 @@ def spell(value: Value) -> str:
         case Result(callee=callee):
             return f"{callee}()"
         case Allocated(kind=kind, class_name=class_name):
-            return class_name or kind
+            return word(class_name) if class_name else kind
         case Closure(function=function):
-            return function
+            return word(function)
         case _:
             return _spell_built(value)
 
@@ -376,13 +405,15 @@ def _spell_built(value: Value) -> str:
     """A value that has parts."""
     match value:
         case Field(base=base, name=name):
-            return f"{spell(base)}.{name}"
+            return f"{spell(base)}.{_as_written(name, base)}"
         case Item(base=base, index=index) | Entry(cache=base, key=index):
             return f"{spell(base)}[{spell(index)}]"
         case Element(iterable=iterable, part=part):
             return _spell_element(iterable, part)
         case Template(parts=parts):
             return _spell_template(parts)
+        case Applied(function="popped", arguments=(inner,)):
+            return spell(inner)
         case Group(items=items):
             return f"({', '.join(map(spell, items))}{',' if len(items) == 1 else ''})"
         case Applied(function=function, arguments=arguments):
@@ -391,6 +422,15 @@ def _spell_built(value: Value) -> str:
             return f"{spell(callee)}(…)"
         case _:
             return str(value)
+
+
+def _as_written(name: str, base: Value) -> str:
+    """A private name without the class that Python puts before it: `__spans` of `_Tracer__spans`."""
+    owner = base.class_name.rpartition(".")[2].lstrip("_") if isinstance(base, Instance) else None
+    mangled = _MANGLED.fullmatch(name)
+    if mangled is None or not (mangled["owner"] == owner or mangled["owner"][0].isupper()):
+        return name
+    return mangled["private"]
 
 
 def _spell_element(iterable: Value, part: str) -> str:

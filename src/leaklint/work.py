@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from leaklint.config import Settings
     from leaklint.files import Found
+    from leaklint.project import Project
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -41,25 +42,25 @@ class Outcome(msgspec.Struct, frozen=True):
 Identity: TypeAlias = tuple[str, str, str, str]
 
 
-def check_file(found: Found, data: bytes | None = None) -> Outcome:
+def check_file(found: Found, data: bytes | None = None, *, project: Project | None = None) -> Outcome:
     """Check one file; `data` are its bytes if they are not on disk."""
-    return _guarded(found, lambda: check_source(_source(found, data), found.settings))
+    return _guarded(found, lambda: check_source(_source(found, data), found.settings, project))
 
 
-def fix_file(found: Found, data: bytes | None = None, *, unsafe: bool) -> Outcome:
+def fix_file(found: Found, data: bytes | None = None, *, unsafe: bool, project: Project | None = None) -> Outcome:
     """Repair one file, in memory; `data` are its bytes if they are not on disk."""
-    return _guarded(found, lambda: fix_source(_source(found, data), found.settings, unsafe=unsafe))
+    return _guarded(found, lambda: fix_source(_source(found, data), found.settings, project, unsafe=unsafe))
 
 
-def check_source(source: Source, settings: Settings) -> Outcome:
+def check_source(source: Source, settings: Settings, project: Project | None = None) -> Outcome:
     """Check a file that has been read. May raise SourceError."""
-    report = analyze.check(source)
+    report = analyze.check(source, project=project)
     return _unchanged(source, shown_findings(report.findings, source, settings), report.errors, settings)
 
 
-def fix_source(source: Source, settings: Settings, *, unsafe: bool) -> Outcome:
+def fix_source(source: Source, settings: Settings, project: Project | None = None, *, unsafe: bool) -> Outcome:
     """Repair what is shown of a file that has been read. May raise SourceError."""
-    report = analyze.check(source)
+    report = analyze.check(source, project=project)
     findings = shown_findings(report.findings, source, settings)
     if not any(_is_repairable(finding, unsafe=unsafe) for finding in findings):
         return _unchanged(source, findings, report.errors, settings)
@@ -67,7 +68,10 @@ def fix_source(source: Source, settings: Settings, *, unsafe: bool) -> Outcome:
     # By what a finding is, not by where it stands: a repair moves the lines that the comments were read from.
     silenced = {_identity(finding) for finding in report.findings} - {_identity(finding) for finding in findings}
     repaired = analyze.repair(
-        source, lambda finding: finding.code in codes and _identity(finding) not in silenced, unsafe=unsafe
+        source,
+        lambda finding: finding.code in codes and _identity(finding) not in silenced,
+        unsafe=unsafe,
+        project=project,
     )
     if repaired.data == source.data:
         return _unchanged(source, findings, report.errors, settings)

@@ -34,6 +34,20 @@ def test_the_whole_story(quick, capsys):
     assert (quick / "cache-and-memory.png").is_file()
 
 
+def test_the_patch_is_shown_as_it_is_however_narrow_the_terminal(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("COLUMNS", "60")
+    demonstration._find_and_repair(demonstration.Console(width=60), tmp_path)
+    told = capsys.readouterr().out
+    after = {*twin.repaired_transform().read_text(encoding="utf-8").splitlines(), ""}
+    patch = told.split("2. See the repair")[1].split("3. Repair a copy")[0].splitlines()
+    added = [line[1:] for line in patch if line.startswith("+") and not line.startswith("+++")]
+    kept = [line[1:] for line in patch if line.startswith(" ")]
+    assert added
+    assert set(added + kept) <= after
+    assert max(map(len, kept)) > 60
+    assert "Repaired 1 finding in 1 file; none left." in told
+
+
 def test_both_releases_are_checked(quick, monkeypatch, capsys):
     def unpack(release, folder):
         side = twin.leaking_twin() if release == released.LEAKING else twin.repaired_transform()

@@ -29,7 +29,10 @@ def _runs_here(path: Path) -> bool:
     return needed is None or sys.version_info >= (3, int(needed["minor"]))
 
 
-FIXTURES = tuple(path for path in sorted(FOLDER.glob("*.py")) if _runs_here(path))
+PROJECT_FIXTURES = tuple(sorted(FOLDER.glob("project_*.py")))
+"""Several files in one: :mod:`laws.projects` reads them."""
+
+FIXTURES = tuple(path for path in sorted(FOLDER.glob("*.py")) if _runs_here(path) and path not in PROJECT_FIXTURES)
 
 every_fixture = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 

@@ -26,25 +26,27 @@ class Said(NamedTuple):
 
 
 def cli(paths: Iterable[Path], *options: str) -> list[Said]:
-    """`leaklint check` in a process of its own."""
-    arguments = ["-m", "leaklint", "check", "--format", "json", "--isolated", "--no-cache", "--quiet", *options]
+    """`leaklint check` in a process of its own, with the rules that are off by default."""
+    settings = ["--isolated", "--no-cache", "--quiet", "--select", "ALL"]
+    arguments = ["-m", "leaklint", "check", "--format", "json", *settings, *options]
     return said_in_json(_run([*arguments, *map(str, paths)]))
 
 
 def flake8(paths: Iterable[Path], *options: str) -> list[Said]:
     """`flake8` in a process of its own, with our rules only."""
-    return said_by_flake8(_run(["-m", "flake8", "--isolated", "--select", "LKL", *options, *map(str, paths)]))
+    return said_by_flake8(_run(["-m", "flake8", "--isolated", "--select", "LKL,LKL2", *options, *map(str, paths)]))
 
 
 def flake8_stdin(path: Path) -> list[Said]:
     """`flake8 -` in a process of its own."""
-    arguments = ["-m", "flake8", "--isolated", "--select", "LKL", "--stdin-display-name", str(path), "-"]
+    arguments = ["-m", "flake8", "--isolated", "--select", "LKL,LKL2", "--stdin-display-name", str(path), "-"]
     return said_by_flake8(_run(arguments, path.read_bytes()))
 
 
 def cli_stdin(path: Path) -> list[Said]:
-    """`leaklint check -` in a process of its own."""
-    arguments = ["-m", "leaklint", "check", "--format", "json", "--isolated", "--quiet", "--stdin-filename", str(path)]
+    """`leaklint check -` in a process of its own, with the rules that are off by default."""
+    settings = ["--isolated", "--quiet", "--select", "ALL", "--stdin-filename", str(path)]
+    arguments = ["-m", "leaklint", "check", "--format", "json", *settings]
     return said_in_json(_run([*arguments, "-"], path.read_bytes()))
 
 

@@ -61,9 +61,10 @@ def _find_and_repair(console: Console, folder: Path) -> tuple[Path, Path]:
     _check(console, folder, "leaking/transform.py", leaks=True)
     _heading(console, "2. See the repair: leaklint fix --diff")
     diff = run_leaklint(folder, "fix", "--isolated", "--diff", "leaking/transform.py", columns=_WIDEST, colour=False)
-    console.print(Syntax(diff.stdout.rstrip(), "diff", background_color="default", word_wrap=True))
+    _verbatim(console, Syntax("", "diff", background_color="default").highlight(diff.stdout.rstrip()))
     _heading(console, "3. Repair a copy: leaklint fix")
-    run_leaklint(folder, "fix", "--isolated", "repaired/transform.py", columns=_WIDEST, colour=False)
+    done = run_leaklint(folder, "fix", "--isolated", "repaired/transform.py", columns=_WIDEST, colour=False)
+    _verbatim(console, Text(done.stderr.rstrip()))
     _check(console, folder, "repaired/transform.py", leaks=False)
     if repaired.read_bytes() != repaired_transform().read_bytes():
         raise DemoError("the repaired copy is not the transform that ships as leaklint.reference.transform")
@@ -126,7 +127,7 @@ def _check(console: Console, folder: Path, path: str, leaks: bool) -> None:
     checked = run_leaklint(folder, "check", "--isolated", path, columns=console.width, colour=colour)
     for printed in (checked.stdout, checked.stderr):
         if printed.strip():
-            console.print(Text.from_ansi(printed.rstrip()))
+            _verbatim(console, Text.from_ansi(printed.rstrip()))
     if bool(checked.returncode) is not leaks:
         raise DemoError(f"{path} should have {'a finding' if leaks else 'no finding'}")
 
@@ -138,6 +139,11 @@ def _heading(console: Console, text: str) -> None:
 
 def _say(console: Console, text: str) -> None:
     console.print(Text(text))
+
+
+def _verbatim(console: Console, text: Text) -> None:
+    """Show what leaklint printed line for line: a patch that is wrapped is no patch."""
+    console.print(text, soft_wrap=True, highlight=False)
 
 
 @contextmanager

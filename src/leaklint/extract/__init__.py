@@ -13,9 +13,14 @@ from leaklint.source import SourceError
 __all__ = ["extract", "parse"]
 
 
-def extract(tree: ast.Module, path: str) -> ir.Module:
-    """Make the IR of a parsed module. Raises SourceError for a tree nested deeper than Python's own stack."""
+def extract(tree: ast.Module, path: str, first_line: int = 0) -> ir.Module:
+    """Make the IR of a parsed module. Raises SourceError for a tree nested deeper than Python's own stack.
+
+    Lines are counted from `first_line`, which is added to those of the tree; such a tree is not to be used again.
+    """
     try:
+        if first_line:
+            ast.increment_lineno(tree, first_line)
         return ir.Module(path, block(tree.body, module_scope()))
     except RecursionError as error:
         raise SourceError(path, TOO_DEEP, _deepest_line(tree)) from error

@@ -10,6 +10,7 @@ from leaklint.flow.caches import class_of
 from leaklint.flow.exceptions import Catch, catches
 from leaklint.flow.generators import run_generator
 from leaklint.flow.machine import Arguments, Context, Ways, may_raise
+from leaklint.flow.releases import note_with
 from leaklint.flow.state import Raised, State, condense
 from leaklint.flow.targets import bind
 from leaklint.ir_walk import below, last_part
@@ -56,7 +57,7 @@ def _handle(
     """Give the exception to each handler that may catch it; it goes up where none does for certain."""
     ended: list[State] = []
     for handler in handlers:
-        verdict = catches(handler.caught, raised, context.machine.outline)
+        verdict = catches(handler.caught, raised, context.machine.outline, context.routine)
         if verdict is Catch.NEVER:
             continue
         path = state if verdict is Catch.ALWAYS else state.copy()
@@ -145,6 +146,7 @@ def _enter_one(node: ir.With, index: int, manager: Value, state: State, context:
         return _around_object(node, index, manager, owner, (enter, leave), state, context, ways)
     if node.is_async:
         may_raise(state, item.context.at, "async with", context, ways, ("error", "cancel"))
+    note_with(manager, item.context.at, state, context)
     if item.target is not None:
         bind(item.target, manager, item.target.at, state, context, ways)
     inner_context = context.but(locks=(*context.locks, manager))
@@ -187,7 +189,7 @@ def _around_object(
         if item.target is not None:
             bind(item.target, value, item.target.at, path, context, ways)
         inner = ways.nested(is_guarded=True)
-        body_ended = _enter(node, index + 1, [path], context, inner)
+        body_ended = _enter(node, index + 1, [path], context.but(locks=(*context.locks, manager)), inner)
 
         def finish(leaving: State, outer: Ways) -> list[State]:
             quiet = context.but(is_cleanup=True)
@@ -226,7 +228,7 @@ def _around_generator(
         if item.target is not None:
             bind(item.target, value, item.target.at, path, context, generator_ways)
         inner = ways.nested(is_guarded=True)
-        ended = _enter(node, index + 1, [path], context, inner)
+        ended = _enter(node, index + 1, [path], context.but(locks=(*context.locks, manager)), inner)
         for after, raised in inner.raises:
             generator_ways.add_raise(after, raised)
         return [*ended, *_suspend(inner)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import msgspec
 
 from leaklint import ir
@@ -9,11 +11,12 @@ from leaklint.containers import Kind, kind_of_type_name, kind_of_value, merge
 from leaklint.flow.events import UNWRITTEN, Eviction, Held, Insertion, Removal, Written
 from leaklint.flow.machine import Context
 from leaklint.flow.state import State
-from leaklint.ir_walk import in_scope, last_part
+from leaklint.ir_walk import in_scope
 from leaklint.keys import Match, compare
 from leaklint.model import Span
-from leaklint.outline import Outline, ancestry, attribute_kind, family, owner_by_attribute
+from leaklint.outline import Outline, ancestry, attribute_kind, class_named, family, owner_by_attribute
 from leaklint.values import (
+    REMEMBERED,
     Allocated,
     Applied,
     ClassReference,
@@ -40,7 +43,7 @@ def container(value: Value, state: State, outline: Outline) -> Value:
     value = state.published.get(value, value)
     match value:
         case Field(base=Instance(class_name=class_name) | ClassReference(name=class_name), name=name):
-            return Field(Instance(family(outline, class_name)), name)
+            return Field(Instance(family(outline, class_name, name)), name)
         case Field(base=base, name=name):
             return Field(container(base, state, outline), name)
         case _:
@@ -57,8 +60,8 @@ def class_of(value: Value, outline: Outline) -> str | None:
         case Parameter(annotation=str(name)):
             return name if name in outline.classes else None
         case Free(function=function, name=name):
-            annotations = {p.name: last_part(p.annotation) for p in outline.routines[function].function.parameters}
-            found = annotations.get(name)
+            annotations = {p.name: p.annotation for p in outline.routines[function].function.parameters}
+            found = class_named(outline, annotations.get(name), function)
             return found if found in outline.classes else None
         case Global(name=name):
             built = outline.types.get(name)
@@ -172,8 +175,19 @@ def insert(cache: Value, key: Value, written: Written, value: Value, at: Span, s
         state.published[value] = Entry(cache, key)
     if not is_cache(cache, outline):
         return
-    insertion = Insertion(cache, key, written, context.place(at), context.stack, value, context.turns)
+    insertion = Insertion(
+        cache=cache,
+        key=key,
+        written=written,
+        place=context.place(at),
+        stack=context.stack,
+        value=value,
+        turns=context.turns,
+        locks=context.locks,
+        around=tuple(guard.place for guard in context.guards),
+    )
     context.machine.insertions[insertion] = None
+    state.released.pop((cache, key), None)
     if not was_there:
         known = state.entries.get((cache, key))
         state.entries[(cache, key)] = known or Held(insertion, value)
@@ -196,6 +210,7 @@ def evict(
         around=context.guards,
         written=written,
         is_filtered=is_own and _is_picked(key, context),
+        taken=key if is_own else None,
     )
     if is_cache(cache, context.machine.outline):
         context.machine.evictions[eviction] = None
@@ -206,11 +221,23 @@ def evict(
             removal = Removal(held.insertion, eviction, held.history)
             context.machine.removals[removal] = None
         state.facts[membership(*slot)] = False
+    for slot in [slot for slot in state.released if _is_taken(slot, eviction)]:
+        del state.released[slot]
     if key is not None:
         state.facts[membership(cache, key)] = False
     else:
         for fact in [fact for fact in state.facts if mentions(fact, cache)]:
             del state.facts[fact]
+
+
+def is_picked_from(value: Value, cache: Value) -> bool:
+    """Whether the value is a set of some of the container's own keys: `{key for key in cache if …}`."""
+    return isinstance(value, Applied) and value.function == "picked" and value.arguments == (cache,)
+
+
+def sweep(cache: Value, at: Span, state: State, context: Context) -> None:
+    """Entries go that a condition picks from all of them."""
+    evict(cache, Applied("picked", (Element(cache, "", at, context.turns),)), at, state, context)
 
 
 def _is_evidence(eviction: Eviction, insertion: Insertion) -> bool:
@@ -220,6 +247,15 @@ def _is_evidence(eviction: Eviction, insertion: Insertion) -> bool:
     if eviction.key is None or insertion.cache != eviction.cache:
         return True
     return compare(eviction.key, insertion.key) is Match.SAME
+
+
+def _is_taken(slot: tuple[Value, Value], eviction: Eviction) -> bool:
+    """Whether the eviction may be of this entry, which some other operation has put in."""
+    if slot[0] != eviction.cache:
+        return _is_nested(slot[0], eviction.cache, eviction.key)
+    if eviction.key is None or eviction.is_filtered:
+        return True
+    return compare(eviction.key, slot[1]) is not Match.DIFFERENT
 
 
 def _evicted_slots(eviction: Eviction, state: State) -> list[tuple[Value, Value]]:
@@ -301,9 +337,16 @@ def gather(cache: Value, key: Value, added: tuple[Value, ...], state: State) -> 
         state.entries[(cache, key)] = msgspec.structs.replace(held, gathered=(*held.gathered, *added))
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
+def _involved(test: Value) -> frozenset[Value]:
+    return frozenset(involved(test))
+
+
 def about(test: Value, state: State) -> list[tuple[Value, Value]]:
     """The entries that a condition asks about: their presence, their value, a count kept under the same key."""
-    asked = set(involved(test))
+    if not state.entries:
+        return []
+    asked = _involved(test)
     return [
         slot
         for slot, held in state.entries.items()

@@ -29,6 +29,7 @@ from leaklint.values import (
     Value,
     last_name,
     within,
+    word,
 )
 
 
@@ -222,13 +223,17 @@ def _agreeing(
         fields = [*named, *(pair for value in values for pair in named_content(value, state))]
         chosen = {p.name: found for p in parameters if (found := _by_name(p.name, fields)) is not None}
         for parameter in parameters:
-            typed = [v for v in values if isinstance(v, Allocated) and v.class_name == last_part(parameter.annotation)]
+            typed = [v for v in values if isinstance(v, Allocated) and _is_of_class(v, parameter.annotation)]
             if parameter.name not in chosen and typed and typed[0].class_name is not None:
                 chosen[parameter.name] = typed[0]
         if not chosen and len(parameters) == 1 and len(values) == 1:
             chosen[parameters[0].name] = values[0]
         calls.append(Arguments((), tuple(chosen.items())))
     return calls
+
+
+def _is_of_class(value: Allocated, annotation: ir.Expression | None) -> bool:
+    return value.class_name is not None and word(value.class_name) == last_part(annotation)
 
 
 def _named(arguments: Arguments, node: ir.Node) -> list[tuple[str, Value]]:

@@ -7,17 +7,29 @@ import msgspec
 from leaklint import ir
 from leaklint.flow.caches import class_of, gather
 from leaklint.flow.callbacks import run_callbacks
-from leaklint.flow.events import Place
+from leaklint.flow.events import Mark, Place
 from leaklint.flow.fields import written_key
 from leaklint.flow.iteration import element, known_elements
-from leaklint.flow.machine import CALLS_DEEP, Arguments, Context, Valued, Ways, born, may_raise
+from leaklint.flow.machine import (
+    CALLS_DEEP,
+    STEPS_ELSEWHERE,
+    Arguments,
+    BudgetSpentError,
+    Context,
+    Valued,
+    Ways,
+    born,
+    may_raise,
+)
 from leaklint.flow.methods import MAPPING_METHODS, call_method, is_container
 from leaklint.flow.pure import FRESH_FUNCTIONS, PURE_FUNCTIONS, PURE_METHODS
+from leaklint.flow.releases import note_call
 from leaklint.flow.state import State
 from leaklint.ir_walk import dotted
 from leaklint.may_raise import call_may_raise
-from leaklint.outline import Blueprint, Routine, method
+from leaklint.outline import Blueprint, Routine, label_of, method, resolve
 from leaklint.values import (
+    FALSE,
     NONE,
     Allocated,
     Applied,
@@ -32,8 +44,11 @@ from leaklint.values import (
     Result,
     Text,
     Value,
+    bare,
     involved,
+    is_waited_for,
     spell,
+    word,
 )
 
 GATHERING_METHODS = frozenset({"append", "appendleft", "add", "extend", "update", "write", "feed", "put_nowait"})
@@ -43,6 +58,7 @@ def call(callee: Value, arguments: Arguments, node: ir.Node, state: State, conte
     """Call a value: the paths after it, with its result."""
     if isinstance(callee, Field) and isinstance(callee.base, Entry) and callee.name in GATHERING_METHODS:
         gather(callee.base.cache, callee.base.key, arguments.positional, state)
+    note_call(callee, arguments, node, state, context)
     match callee:
         case Partial(callee=inner, positional=positional, keywords=keywords):
             bound = Arguments((*positional, *arguments.positional), (*keywords, *arguments.keywords))
@@ -78,8 +94,10 @@ def _call_routine(
 
 def _own_decorators(routine: Routine, context: Context) -> list[Closure]:
     """Decorators that are functions of the module, innermost first."""
-    names = [decorator.id for decorator in routine.function.decorators if isinstance(decorator, ir.Name)]
-    return [Closure(name, 0) for name in reversed(names) if name in context.machine.outline.routines]
+    outline = context.machine.outline
+    written = [decorator.id for decorator in routine.function.decorators if isinstance(decorator, ir.Name)]
+    names = [resolve(outline, name, routine.name) for name in written]
+    return [Closure(name, 0) for name in reversed(names) if name in outline.routines]
 
 
 def _call_decorated(
@@ -111,12 +129,32 @@ def run_routine(
     machine = context.machine
     routine = machine.outline.routines[callee.function]
     is_known = any(place.function == routine.name for place in context.stack) or routine.name == context.routine
-    if is_known or len(context.stack) >= CALLS_DEEP or not machine.summaries[routine.name].is_worth_reading:
+    is_read = _is_read(routine, callee, arguments, context)
+    if is_known or len(context.stack) >= CALLS_DEEP or not is_read:
         if machine.summaries[routine.name].may_raise:
             kinds = ("error", "cancel") if routine.function.is_async else ("error",)
             may_raise(state, node.at, routine.function.name, context, ways, kinds)
         return [(state, Result(node.at, routine.function.name, context.turns))]
     return read_through(callee, routine, arguments, node, state, context, ways)
+
+
+def _is_read(routine: Routine, callee: Closure, arguments: Arguments, context: Context) -> bool:
+    """Whether a walk learns something from reading through a call; in other modules it is stricter about what.
+
+    Raises:
+        BudgetSpentError: what another module does to a container was not read to its end.
+    """
+    summary = context.machine.summaries[routine.name]
+    if not label_of(routine.name):
+        return summary.is_worth_reading
+    if context.machine.steps_elsewhere > STEPS_ELSEWHERE:
+        if summary.touches:
+            raise BudgetSpentError
+        return False
+    if summary.touches or summary.builds:
+        return True
+    given = arguments.everything()
+    return summary.calls_parameters and any(isinstance(value, Closure | Partial | Field | Global) for value in given)
 
 
 def read_through(
@@ -240,7 +278,7 @@ def _call_unknown(
     callee: Value, arguments: Arguments, node: ir.Node, state: State, context: Context, ways: Ways
 ) -> Valued:
     """A call that cannot be read: a pure one gives a value of its arguments, any other may raise and call back."""
-    name = callee.name.rpartition(".")[2] if isinstance(callee, Global | Field) else None
+    name = word(callee.name).rpartition(".")[2] if isinstance(callee, Global | Field) else None
     if isinstance(callee, Global) and callee.name == "type" and len(arguments.positional) == 1:
         owner = class_of(arguments.positional[0], context.machine.outline)
         if owner is not None:
@@ -254,7 +292,7 @@ def _call_unknown(
         return [(state, Partial(first, tuple(rest), arguments.keywords))]
     fresh = name in FRESH_FUNCTIONS
     pure = _pure(callee, name, arguments, node, state, context)
-    raising = not isinstance(node, ir.Call) or call_may_raise(node)
+    raising = node.at != context.awaited and (not isinstance(node, ir.Call) or call_may_raise(node))
     before = state.copy() if raising else None
     paths = run_callbacks(arguments, node, state, context, ways) if pure is None else [state]
     if before is not None and not _takes_over(before, paths):
@@ -267,7 +305,31 @@ def _call_unknown(
     made = _unknown_object(name, arguments, node, paths, context)
     inputs = _inputs(callee, arguments)
     result = made if made is not None else Result(node.at, _called(node, callee), context.turns, fresh, inputs)
-    return [(path, result) for path in paths]
+    timed_out = _timed_out(name, inputs, arguments, node, paths, context)
+    return [*((path, result) for path in paths), *((path, FALSE) for path in timed_out)]
+
+
+def _timed_out(
+    name: str | None,
+    inputs: tuple[Value, ...],
+    arguments: Arguments,
+    node: ir.Node,
+    paths: list[State],
+    context: Context,
+) -> list[State]:
+    """The paths after a `wait` with a timeout for an entry's value that ended without it: it says so, or returns."""
+    has_limit = arguments.keyword("timeout") is not None or (len(arguments.positional) == 1 and len(inputs) > 1)
+    if name != "wait" or not has_limit or context.is_cleanup:
+        return []
+    ended = []
+    for path in paths:
+        given = [*inputs, *(inner for value in inputs for inner in known_elements(value, path) or ())]
+        subjects = tuple(part for value in given for part in involved(value))
+        if any(is_waited_for(held.value, subjects) for held in path.entries.values()):
+            late = path.copy()
+            late.mark(Mark("raise", context.place(node.at), name, subjects, waits=True))
+            ended.append(late)
+    return ended
 
 
 def _inputs(callee: Value, arguments: Arguments) -> tuple[Value, ...]:
@@ -279,9 +341,7 @@ def _inputs(callee: Value, arguments: Arguments) -> tuple[Value, ...]:
 def _shallow(value: Value) -> Value:
     if not isinstance(value, Result):
         return value
-    return msgspec.structs.replace(
-        value, inputs=tuple(v for v in value.inputs if not isinstance(v, Result) or not v.inputs)
-    )
+    return msgspec.structs.replace(value, inputs=tuple(map(bare, value.inputs)))
 
 
 def _replaced(callee: Value, arguments: Arguments, node: ir.Node, state: State, context: Context) -> Value:

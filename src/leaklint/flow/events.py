@@ -49,6 +49,10 @@ class Insertion(msgspec.Struct, frozen=True):
     stack: Stack
     value: Value
     turns: Turns = ()
+    locks: tuple[Value, ...] = ()
+    """The context managers held at that point, outermost first."""
+    around: tuple[Place, ...] = ()
+    """The conditions under which it happens."""
 
 
 class Guard(msgspec.Struct, frozen=True):
@@ -80,6 +84,30 @@ class Eviction(msgspec.Struct, frozen=True):
     written: Written = UNWRITTEN
     is_filtered: bool = False
     """True where a loop over the cache's own keys evicts those that a condition picks."""
+    taken: Value | None = None
+    """The key of such a loop, or of one that takes them all: what was in may be put somewhere else under it."""
+
+
+class Release(msgspec.Struct, frozen=True):
+    """The value of an entry is done with: closed, ended, cancelled, given to what does so, or replaced by None."""
+
+    cache: Value
+    key: Value
+    """The entry's key; of a loop over the cache the loop's key, of `popitem()` its result."""
+    value: Value
+    """What was closed: the entry's value or a part of it, as the code reached it."""
+    method: str
+    """The method or function that does it, `with`, or `= None`."""
+    place: Place
+    stack: Stack
+    turns: Turns
+    locks: tuple[Value, ...]
+    around: tuple[Guard, ...]
+    """All conditions under which it happens."""
+    is_evicted: bool
+    """Whether the entry was out already on that path: `cache.pop(key).close()`."""
+    is_given: bool = False
+    """Whether the value is given to the function, instead of being the one whose method it is."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -91,6 +119,10 @@ class Mark(msgspec.Struct, frozen=True):
     """What raised, in the code's words."""
     subjects: tuple[Value, ...] = ()
     """What was awaited or waited for when it raised."""
+    waits: bool = False
+    """Whether it is a wait, which can be cancelled or may last."""
+    is_cancelled: bool = False
+    """Whether it was the wait's cancellation."""
     in_handler: bool = False
     """Whether a jump stands in an `except` suite."""
     is_meant: bool = False
@@ -116,14 +148,19 @@ class Held(msgspec.Struct, frozen=True):
     """What was added to the value since: such an entry is built up over many calls."""
 
 
+ExitKind: TypeAlias = Literal["end", "return", "raise"]
+
+
 class Exit(msgspec.Struct, frozen=True):
     """One way out of the walk's first function, with the entries that stay."""
 
-    kind: Literal["end", "return", "raise"]
+    kind: ExitKind
     place: Place
     held: tuple[Held, ...]
     returned: tuple[Value, ...] = ()
     """What goes to the caller: the value, or what a returned tuple or list holds."""
+    released: tuple[Release, ...] = ()
+    """The entries that are in although their value was closed on the way, whoever put them in."""
 
 
 class Walk(msgspec.Struct, frozen=True):
@@ -135,6 +172,7 @@ class Walk(msgspec.Struct, frozen=True):
     insertions: tuple[Insertion, ...]
     evictions: tuple[Eviction, ...]
     removals: tuple[Removal, ...]
+    releases: tuple[Release, ...]
     births: tuple[tuple[Value, Birth], ...]
     entered: frozenset[str]
     """The functions that were read through."""

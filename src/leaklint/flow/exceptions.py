@@ -7,8 +7,8 @@ import enum
 
 from leaklint import ir
 from leaklint.flow.state import Raised
-from leaklint.ir_walk import last_part
-from leaklint.outline import Outline, ancestry
+from leaklint.ir_walk import dotted, last_part
+from leaklint.outline import Outline, ancestry, resolve_dotted
 
 CANCELLATIONS = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt", "SystemExit"})
 
@@ -21,16 +21,23 @@ class Catch(enum.Enum):
     NEVER = "never"
 
 
-def catches(caught: ir.Expression | None, raised: Raised, outline: Outline) -> Catch:
-    """Whether `except caught` catches the exception."""
+def catches(caught: ir.Expression | None, raised: Raised, outline: Outline, routine: str) -> Catch:
+    """Whether `except caught` in the code of a routine catches the exception."""
     if caught is None:
         return Catch.ALWAYS
     options = caught.items if isinstance(caught, ir.Display) else (caught,)
-    verdicts = {_catches_one(last_part(option) or "", raised, outline) for option in options}
+    verdicts = {_catches_one(exception_name(option, outline, routine) or "", raised, outline) for option in options}
     for verdict in (Catch.ALWAYS, Catch.MAYBE):
         if verdict in verdicts:
             return verdict
     return Catch.NEVER
+
+
+def exception_name(expression: ir.Expression | None, outline: Outline, routine: str) -> str | None:
+    """A class of exceptions by the name that the outline knows it under, else by its last word."""
+    written = dotted(expression)
+    target = resolve_dotted(outline, written, routine) if written is not None else None
+    return target if target in outline.classes else last_part(expression)
 
 
 def _catches_one(name: str, raised: Raised, outline: Outline) -> Catch:

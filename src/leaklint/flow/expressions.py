@@ -11,14 +11,15 @@ from leaklint.flow.conditions import branch, compared, fork
 from leaklint.flow.fields import read_attribute, read_item
 from leaklint.flow.iteration import element, is_filled, known_elements
 from leaklint.flow.machine import Arguments, Context, Valued, Ways, born, may_raise
+from leaklint.flow.names import meant
 from leaklint.flow.state import State, condense
 from leaklint.flow.targets import bind
-from leaklint.outline import method
+from leaklint.may_raise import is_only_cancelled
+from leaklint.outline import method, resolve
 from leaklint.values import (
     NONE,
     Allocated,
     Applied,
-    ClassReference,
     Closure,
     Constant,
     Free,
@@ -71,11 +72,7 @@ def look_up(name: str, state: State, context: Context) -> Value:
             return Instance(routine.class_name)
         if name in outline.local_names[routine.name]:
             return Free(routine.name, name)
-    if name in outline.classes:
-        return ClassReference(name)
-    if name in outline.routines and outline.routines[name].class_name is None:
-        return Closure(name, 0)
-    return Global(name)
+    return meant(resolve(outline, name, context.routine), outline)
 
 
 def _is_first_parameter(name: str, function: ir.Function) -> bool:
@@ -356,13 +353,14 @@ def _is_text(value: Value) -> bool:
 
 def _await(node: ir.Await, state: State, context: Context, ways: Ways) -> Valued:
     outcomes: Valued = []
-    for path, value in evaluate(node.value, state, context, ways):
+    for path, value in evaluate(node.value, state, context.but(awaited=node.value.at), ways):
         if isinstance(value, Partial) and value.is_started:
             arguments = Arguments(value.positional, value.keywords)
             started = Partial(value.callee, (), (), is_started=False)
             outcomes.extend(context.machine.call(started, arguments, node, path, context, ways))
         else:
-            may_raise(path, node.at, _spell(node.value), context, ways, ("error", "cancel"), tuple(involved(value)))
+            kinds = ("cancel",) if is_only_cancelled(node.value) else ("error", "cancel")
+            may_raise(path, node.at, _spell(node.value), context, ways, kinds, tuple(involved(value)))
             outcomes.append((path, value))
     return outcomes
 

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from leaklint import ir
 from leaklint.containers import Kind
-from leaklint.flow.caches import class_of, container, default_factory, evict, insert, is_cache, kind_of, membership
+from leaklint.flow.caches import (
+    class_of,
+    container,
+    default_factory,
+    evict,
+    insert,
+    is_cache,
+    is_picked_from,
+    kind_of,
+    membership,
+    sweep,
+)
 from leaklint.flow.events import Mark, Written
 from leaklint.flow.iteration import as_index, content_at, part_of
 from leaklint.flow.machine import Arguments, Context, Valued, Ways
+from leaklint.flow.names import member
+from leaklint.flow.releases import note_store
 from leaklint.flow.state import Raised, State
 from leaklint.model import Span
 from leaklint.outline import method
@@ -26,6 +39,9 @@ from leaklint.values import (
     Value,
 )
 
+COUNTED = frozenset({"bool", "float", "int"})
+"""What a defaultdict of numbers builds: who reads such a count keeps nothing."""
+
 
 def read_attribute(base: Value, name: str, node: ir.Attribute, state: State, context: Context, ways: Ways) -> Valued:
     """`base.name`: what was stored there on this path, a method, a property's result, or the attribute as a symbol."""
@@ -39,6 +55,9 @@ def read_attribute(base: Value, name: str, node: ir.Attribute, state: State, con
             return [(state, held)]
     if name == "__class__" and isinstance(base, Instance):
         return [(state, ClassReference(base.class_name))]
+    of_module = member(base, name, outline)
+    if of_module is not None:
+        return [(state, of_module)]
     owner = class_of(base, outline)
     routine = method(outline, owner, name) if owner else None
     if routine is None or owner is None:
@@ -62,6 +81,8 @@ def store_attribute(base: Value, name: str, value: Value, at: Span, state: State
         if kind_of(path, context.machine.outline) in (Kind.MAPPING, Kind.SET):
             evict(path, None, at, state, context)
         state.published[value] = path
+    elif is_picked_from(value, path):
+        sweep(path, at, state, context)
     state.fields[(base, name)] = value
 
 
@@ -78,7 +99,9 @@ def read_item(base: Value, index: Value, node: ir.Subscript, state: State, conte
     cache = container(base, state, outline)
     if not is_cache(cache, outline):
         return Item(base, index)
-    if default_factory(cache, outline) is not None and state.facts.get(membership(cache, index)) is not True:
+    factory = default_factory(cache, outline)
+    is_kept = factory is not None and (factory not in COUNTED or node.at == context.augmented)
+    if is_kept and state.facts.get(membership(cache, index)) is not True:
         insert(
             cache, index, written_key(node.index, index, state, context), Entry(cache, index), node.at, state, context
         )
@@ -114,6 +137,7 @@ def store_item(base: Value, index: Value, value: Value, node: ir.Subscript, stat
     cache = container(base, state, context.machine.outline)
     if kind_of(cache, context.machine.outline) is not Kind.SET:
         insert(cache, index, written_key(node.index, index, state, context), value, node.at, state, context)
+        note_store(cache, index, value, node.at, state, context)
 
 
 def written_key(expression: ir.Expression, value: Value, state: State, context: Context) -> Written:

@@ -10,7 +10,7 @@ from leaklint.model import Span
 from leaklint.values import Allocated, Applied, Constant, Element, Field, Group, Text, Turns, Value
 
 KNOWN_ELEMENTS_SEEN = 8
-_SAME_ELEMENTS = frozenset(["copy", "deque", "frozenset", "iter", "keys", "list", "reversed", "set", "sorted", "tuple"])
+_SAME_ELEMENTS = frozenset("copy deque frozenset iter keys list popped reversed set sorted tuple".split())
 
 
 def source(iterable: Value, state: State) -> Value:
@@ -37,6 +37,8 @@ def known_elements(iterable: Value, state: State) -> list[Value] | None:
             return [key for key, _ in state.contents[iterable] if key is not None]
         case Applied(function="items", arguments=(Allocated() as inner,)) if inner in state.contents:
             return [Group((key, value)) for key, value in state.contents[inner] if key is not None]
+        case Applied(function="keys", arguments=(Allocated() as inner,)) if inner in state.contents:
+            return known_elements(inner, state)
         case Applied(function="values", arguments=(Allocated() as inner,)) if inner in state.contents:
             return [value for _, value in state.contents[inner]]
         case Applied(function="zip", arguments=arguments):

@@ -12,18 +12,21 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from leaklint import ir
-from leaklint.flow.events import Birth, Eviction, Guard, Insertion, Mark, Place, Removal, Stack
+from leaklint.flow.events import Birth, Eviction, Guard, Insertion, Mark, Place, Release, Removal, Stack
 from leaklint.flow.state import Raised, State
 from leaklint.model import Span
 from leaklint.outline import Outline
 from leaklint.summaries import Summary
-from leaklint.values import Turns, Value, bare, is_derived
+from leaklint.values import Turns, Value, is_derived, is_waited_for
 
 Valued: TypeAlias = "list[tuple[State, Value]]"
 """The paths after an expression, each with its value."""
 
 STEPS_ALLOWED = 6_000
 """How many statements one walk may run before it gives up; the reference case needs some 150."""
+
+STEPS_ELSEWHERE = 1_200
+"""How many statements of other modules one walk may run before it gives up reading there."""
 
 CALLS_DEEP = 12
 """How many calls a walk reads through before it takes the next one as opaque."""
@@ -50,7 +53,7 @@ class Ways(msgspec.Struct):
 
     def add_raise(self, state: State, raised: Raised) -> None:
         """Let an exception go up, once per kind of it and likeness of paths."""
-        is_reply = any(bare(held.value) in raised.mark.subjects for held in state.entries.values())
+        is_reply = any(is_waited_for(held.value, raised.mark.subjects) for held in state.entries.values())
         signature = (raised.kind, raised.type_name, is_reply, state.signature())
         if signature not in self.seen:
             self.seen.add(signature)
@@ -77,6 +80,10 @@ class Context(msgspec.Struct, frozen=True):
     """How many loops were around the call of the routine; deeper ones are its own."""
     guards: tuple[Guard, ...] = ()
     """The `if` statements around this point, in all routines of the stack."""
+    augmented: Span | None = None
+    """The target of an augmented assignment: reading it is half of a change."""
+    awaited: Span | None = None
+    """A call that is awaited where it stands: to make a coroutine does not raise, to wait for it does."""
     final_guards: int | None = None
     """Inside a `finally`: how many of the guards stand outside it."""
     on_yield: Callable[[State, Value, Ways], list[State]] | None = None
@@ -98,11 +105,15 @@ class Machine(msgspec.Struct):
     evaluate: Callable[[ir.Expression, State, Context, Ways], Valued]
     run: Callable[[tuple[ir.Statement, ...], list[State], Context, Ways], list[State]]
     call: Callable[[Value, Arguments, ir.Node, State, Context, Ways], Valued]
+    is_dull: Callable[[ir.Statement, str], bool] = lambda statement, routine: False
+    """Whether a statement of a routine may be passed over."""
     steps: int = 0
+    steps_elsewhere: int = 0
     births: dict[Value, Birth] = msgspec.field(default_factory=dict)
     insertions: dict[Insertion, None] = msgspec.field(default_factory=dict)
     evictions: dict[Eviction, None] = msgspec.field(default_factory=dict)
     removals: dict[Removal, None] = msgspec.field(default_factory=dict)
+    releases: dict[Release, None] = msgspec.field(default_factory=dict)
     entered: set[str] = msgspec.field(default_factory=set)
     frames: dict[tuple[Stack, str, Turns], int] = msgspec.field(default_factory=dict)
     origins: dict[tuple[int, str], tuple[Value, tuple[Value, ...]]] = msgspec.field(default_factory=dict)
@@ -116,13 +127,14 @@ class Machine(msgspec.Struct):
         """A number for the variables of this call, the same on every path, so that paths can be merged."""
         return self.frames.setdefault((stack, routine, turns), len(self.frames) + 1)
 
-    def step(self) -> None:
-        """Count a statement.
+    def step(self, *, is_elsewhere: bool = False) -> None:
+        """Count a statement; of other modules they are counted by themselves too.
 
         Raises:
             BudgetSpentError: the walk has become too long.
         """
         self.steps += 1
+        self.steps_elsewhere += is_elsewhere
         if self.steps > STEPS_ALLOWED:
             raise BudgetSpentError
 
@@ -163,7 +175,8 @@ def may_raise(
         return
     for kind in kinds:
         failing = state.copy()
-        mark = Mark("raise", context.place(at), callee, subjects)
+        is_cancelled = kind == "cancel"
+        mark = Mark("raise", context.place(at), callee, subjects, waits="cancel" in kinds, is_cancelled=is_cancelled)
         failing.mark(mark)
         ways.add_raise(failing, Raised(kind, None, mark))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from leaklint import ir
-from leaklint.flow.caches import container, evict, insert, is_cache, takes_elements
+from leaklint.flow.caches import container, evict, insert, is_cache, is_picked_from, sweep, takes_elements
+from leaklint.flow.conditions import decide
 from leaklint.flow.events import Written
 from leaklint.flow.fields import written_key
 from leaklint.flow.machine import Arguments, Context
 from leaklint.flow.state import State
 from leaklint.keys import Match, compare
-from leaklint.values import NONE, Allocated, Applied, Constant, Entry, Result, Value
+from leaklint.values import NONE, POPPED, Allocated, Applied, Constant, Entry, Result, Value
 
 MAPPING_METHODS = frozenset(
     """
@@ -45,20 +46,40 @@ def call_method(base: Value, name: str, arguments: Arguments, node: ir.Node, sta
         case "update":
             _update(cache, arguments, node, state, context)
             return NONE
-        case "pop" | "discard" | "remove" | "__delitem__" if key is not None:
+        case "pop" if key is not None:
+            return _pop(cache, key, arguments, node, state, context)
+        case "discard" | "remove" | "__delitem__" if key is not None:
             evict(cache, key, node.at, state, context, _written(node, key, state, context))
-            return Entry(cache, key)
+            return NONE
         case "pop" | "popitem" | "clear":
             evict(cache, None, node.at, state, context)
-            return Result(node.at, name, context.turns)
+            return Result(node.at, name, context.turns, inputs=(cache,))
         case "difference_update":
-            evict(cache, None, node.at, state, context)
+            _evict_many(cache, key, node, state, context)
             return NONE
         case "get" if key is not None:
             return Entry(cache, key)
         case "items" | "keys" | "values" | "copy":
             return Applied(name, (cache,))
     return Result(node.at, name, context.turns)
+
+
+def _pop(cache: Value, key: Value, arguments: Arguments, node: ir.Node, state: State, context: Context) -> Value:
+    """What was under the key until now: whether that was anything is known if it is known whether the key was in."""
+    was_in = decide(Entry(cache, key), state)
+    evict(cache, key, node.at, state, context, _written(node, key, state, context))
+    taken = Applied(POPPED, (Entry(cache, key),))
+    state.facts.pop(taken, None)
+    if was_in or (was_in is False and set(arguments.positional[1:]) <= {NONE}):
+        state.facts[taken] = was_in
+    return taken
+
+
+def _evict_many(cache: Value, keys: Value | None, node: ir.Node, state: State, context: Context) -> None:
+    if keys is not None and is_picked_from(keys, cache):
+        sweep(cache, node.at, state, context)
+    else:
+        evict(cache, None, node.at, state, context)
 
 
 def _written(node: ir.Node, key: Value, state: State, context: Context) -> Written:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from leaklint.flow.events import Guard, Held, Mark
+from leaklint.flow.events import Guard, Held, Mark, Release
 from leaklint.values import NONE, Allocated, Constant, Entry, Group, Parameter, Value, within
 
 Content: TypeAlias = tuple[tuple[Value | None, Value], ...]
@@ -34,7 +34,7 @@ class Raised(msgspec.Struct, frozen=True):
 class State:
     """One path. Mutable while it is walked; `copy` before a fork."""
 
-    __slots__ = ("contents", "entries", "facts", "fields", "frames", "published", "suspended")
+    __slots__ = ("contents", "entries", "facts", "fields", "frames", "published", "released", "suspended")
 
     def __init__(self) -> None:
         """A path at its beginning: nothing is known."""
@@ -43,6 +43,7 @@ class State:
         self.fields: dict[tuple[Value, str], Value] = {}
         self.published: dict[Value, Value] = {}
         self.entries: dict[Slot, Held] = {}
+        self.released: dict[Slot, Release] = {}
         self.facts: dict[Value, bool] = {}
         self.suspended: tuple[tuple[str, Value], ...] = ()
 
@@ -54,6 +55,7 @@ class State:
         other.fields = dict(self.fields)
         other.published = dict(self.published)
         other.entries = dict(self.entries)
+        other.released = dict(self.released)
         other.facts = dict(self.facts)
         other.suspended = self.suspended
         return other
@@ -73,7 +75,8 @@ class State:
         marks = {mark for held in self.entries.values() for mark in held.history}
         jumps = frozenset(mark for mark in marks if mark.kind != "raise")
         has_raised = len(jumps) < len(marks)
-        return frozenset(self.entries), jumps, has_raised, frozenset(self.contents.items()), self.suspended
+        contents = frozenset(self.contents.items())
+        return frozenset(self.entries), jumps, has_raised, contents, self.suspended, frozenset(self.released)
 
 
 def _asks_about_growth(guards: tuple[Guard, ...], slot: Slot, held: Held) -> bool:

@@ -9,17 +9,18 @@ import msgspec
 
 from leaklint import ir
 from leaklint.flow.blocks import run_try, run_with
-from leaklint.flow.caches import about, container, evict, forget
+from leaklint.flow.caches import about, container, evict, forget, is_picked_from, sweep
 from leaklint.flow.conditions import branch
+from leaklint.flow.dull import pass_over
 from leaklint.flow.events import Guard, Mark
+from leaklint.flow.exceptions import exception_name
 from leaklint.flow.expressions import closure
 from leaklint.flow.loops import run_for, run_while
 from leaklint.flow.machine import Arguments, Context, Ways, may_raise, note
 from leaklint.flow.methods import call_method
 from leaklint.flow.state import Raised, State, condense
 from leaklint.flow.targets import bind
-from leaklint.ir_walk import last_part
-from leaklint.values import NONE, Allocated, Applied, Constant, Result, Value
+from leaklint.values import NONE, Allocated, Applied, Constant, Result, Value, word
 
 Slots = list[tuple[Value, Value]]
 
@@ -29,7 +30,10 @@ def run(body: tuple[ir.Statement, ...], states: list[State], context: Context, w
     for statement in body:
         if not states:
             break
-        context.machine.step()
+        context.machine.step(is_elsewhere=":" in context.routine)
+        if context.machine.is_dull(statement, context.routine):
+            states = [pass_over(statement, state, context, ways) for state in states]
+            continue
         runner = _RUNNERS[type(statement)]
         states = condense(after for state in states for after in runner(statement, state, context, ways))
     return states
@@ -53,7 +57,7 @@ def _augment(node: ir.Augment, state: State, context: Context, ways: Ways) -> li
     """`cache |= {key: value}` inserts; what is counted up or built on becomes another value."""
     is_counted_down = node.operator == "-" and isinstance(node.target, ir.Subscript)
     if node.operator in ("+", "|", "-") and not is_counted_down:
-        before = _values(node.target, state, context, ways)
+        before = _values(node.target, state, context.but(augmented=node.target.at), ways)
         states = []
         for path, old in before:
             for after, added in _values(node.value, path, context, ways):
@@ -72,6 +76,9 @@ def _change(node: ir.Augment, old: Value, added: Value, state: State, context: C
     if is_container and isinstance(added, Allocated):
         for key, value in state.contents.get(added, ()):
             evict(container(old, state, outline), value if key is None else key, node.at, state, context)
+        return state
+    if node.operator == "-" and is_picked_from(added, container(old, state, outline)):
+        sweep(container(old, state, outline), node.at, state, context)
         return state
     if isinstance(node.target, ir.Name) and isinstance(added, Constant) and context.turns:
         # A number that a loop counts up: another one on every pass.
@@ -123,14 +130,15 @@ def _return(node: ir.Return, state: State, context: Context, ways: Ways) -> list
 
 def _raise(node: ir.Raise, state: State, context: Context, ways: Ways) -> list[State]:
     paths = _values(node.exception, state, context, ways) if node.exception is not None else [(state, NONE)]
-    name = last_part(node.exception.function if isinstance(node.exception, ir.Call) else node.exception)
+    raised = node.exception.function if isinstance(node.exception, ir.Call) else node.exception
+    name = exception_name(raised, context.machine.outline, context.routine)
     for path, _ in paths:
         mark = Mark("raise", context.place(node.at), "raise")
         if node.exception is None and context.handled is not None:
             ways.add_raise(path, context.handled)
         else:
             path.mark(mark)
-            is_type = name is not None and name[:1].isupper()
+            is_type = name is not None and word(name)[:1].isupper()
             ways.add_raise(path, Raised("error", name if is_type else None, mark))
     return []
 

@@ -9,6 +9,7 @@ from leaklint.flow.iteration import part_of
 from leaklint.flow.machine import Context, Ways
 from leaklint.flow.state import State
 from leaklint.model import Span
+from leaklint.outline import resolve
 from leaklint.values import Allocated, Applied, Constant, Global, Item, Value
 
 
@@ -38,8 +39,9 @@ def _set_variable(name: str, value: Value, at: Span, state: State, context: Cont
         frame = context.machine.parents.get(frame, frame)
     if routine is not None and name in routine.function.global_names:
         if isinstance(value, Allocated):
-            state.published[value] = Global(name)
-            evict(Global(name), None, at, state, context)
+            variable = Global(resolve(context.machine.outline, name, context.routine))
+            state.published[value] = variable
+            evict(variable, None, at, state, context)
         return
     state.frames.setdefault(frame, {})[name] = value
 

@@ -4,34 +4,99 @@ from __future__ import annotations
 
 from leaklint import ir
 from leaklint.flow.calls import call
-from leaklint.flow.events import Exit, Place, Walk
+from leaklint.flow.dull import Dull, dull_statements
+from leaklint.flow.events import Exit, ExitKind, Place, Walk
 from leaklint.flow.expressions import evaluate
 from leaklint.flow.iteration import known_elements
 from leaklint.flow.machine import STEPS_ALLOWED, BudgetSpentError, Context, Machine, Ways
 from leaklint.flow.state import State
 from leaklint.flow.statements import run
-from leaklint.ir_walk import in_scope, last_part
-from leaklint.outline import Outline, Routine, ancestry
+from leaklint.ir_walk import below, in_scope, last_part
+from leaklint.outline import Outline, Routine, ancestry, class_named, label_of
+from leaklint.shared import containers_of_interest
 from leaklint.summaries import Summary, summarise
-from leaklint.values import Applied, Instance, Parameter, Value
+from leaklint.values import Applied, Entry, Instance, Parameter, Value, last_name
 
 
 def walk_module(outline: Outline) -> tuple[Walk, ...]:
-    """One walk per function that touches a container, private ones only where no other walk has read through them."""
-    summaries = summarise(outline)
+    """One walk per function that touches a container, private ones only where no other walk has read through them.
+
+    Functions of other modules are walked as the module's own classes inherit them, and where they may evict what the
+    module inserts.
+    """
+    containers = containers_of_interest(outline)
+    if not containers:
+        return ()
+    summaries = summarise(outline, containers)
+    dull = dull_statements(outline, containers, summaries)
     touching = [routine for routine in outline.routines.values() if summaries[routine.name].touches]
+    own = [routine for routine in touching if not label_of(routine.name)]
+    public = [r for r in (*own, *_running_own_methods(touching, containers)) if not _is_private(r)]
     walks: list[Walk] = []
     entered: set[str] = set()
-    public = [r for r in touching if not _is_private(r)]
-    for routine in (*public, *_outer_first([r for r in touching if _is_private(r)], outline)):
+    for routine in (*public, *_outer_first([r for r in own if _is_private(r)], outline)):
         if _is_private(routine) and routine.name in entered:
             continue
         for class_name in _receivers(outline, routine) if not _is_private(routine) else [routine.class_name]:
             if sum(done.steps for done in walks) > STEPS_PER_MODULE:
                 return tuple(walks)
-            walks.append(walk(outline, summaries, routine, class_name))
+            if label_of(routine.name) and _steps_elsewhere(walks) > STEPS_ALLOWED:
+                continue
+            walks.append(walk(outline, summaries, routine, class_name, dull))
             entered |= walks[-1].entered if walks[-1].is_complete else set()
+    for routine in _evicting_elsewhere(outline, summaries, walks):
+        if _is_private(routine) and routine.name in entered:
+            continue
+        if sum(done.steps for done in walks) <= STEPS_PER_MODULE:
+            walks.append(walk(outline, summaries, routine, routine.class_name, dull))
+            entered |= walks[-1].entered
     return tuple(walks)
+
+
+def _running_own_methods(touching: list[Routine], containers: frozenset[str]) -> list[Routine]:
+    """Methods of other modules' classes that run methods of the module which name a container, its hooks."""
+    methods = {routine.name: routine for routine in touching if routine.class_name is not None}
+    called = {r.function.name for r in methods.values() if not label_of(r.name) and _names_in(r) & containers}
+    asked = {name: _asked_of_itself(routine) for name, routine in methods.items()} if called else {}
+    found: list[Routine] = []
+    while reached := [name for name in asked if not asked[name].isdisjoint(called)]:
+        for name in reached:
+            del asked[name]
+            called.add(methods[name].function.name)
+            found.append(methods[name])
+    return sorted((r for r in found if label_of(r.name)), key=lambda routine: routine.function.at)
+
+
+def _asked_of_itself(routine: Routine) -> set[str]:
+    receiver = routine.function.parameters[0].name if routine.function.parameters else ""
+    return {
+        node.name
+        for statement in routine.function.body
+        for node in below(statement)
+        if isinstance(node, ir.Attribute) and isinstance(node.value, ir.Name) and node.value.id == receiver
+    }
+
+
+def _evicting_elsewhere(outline: Outline, summaries: dict[str, Summary], walks: list[Walk]) -> list[Routine]:
+    """Functions of other modules that may evict what was inserted; private ones last, if anything names them."""
+    names = {_container_name(insertion.cache) for done in walks for insertion in done.insertions}
+    linked = [routine for routine in outline.routines.values() if label_of(routine.name) and routine.parent is None]
+    evicting = [r for r in linked if summaries[r.name].evicts and summaries[r.name].touches and _names_in(r) & names]
+    if not evicting:
+        return []
+    named = _named(outline)
+    found = [routine for routine in evicting if not _is_private(routine) or routine.function.name in named]
+    return sorted(found, key=_is_private)
+
+
+def _steps_elsewhere(walks: list[Walk]) -> int:
+    return sum(done.steps for done in walks if label_of(done.function))
+
+
+def _container_name(cache: Value) -> str | None:
+    while isinstance(cache, Entry):
+        cache = cache.cache
+    return last_name(cache)
 
 
 STEPS_PER_MODULE = 10 * STEPS_ALLOWED
@@ -46,7 +111,7 @@ def _is_private(routine: Routine) -> bool:
 def unused_routines(outline: Outline) -> frozenset[str]:
     """Private routines that no other one names; a nested one may be handed out unseen."""
     named = _named(outline)
-    private = [r for r in outline.routines.values() if _is_private(r) and r.parent is None]
+    private = [r for r in outline.routines.values() if _is_private(r) and r.parent is None and not label_of(r.name)]
     return frozenset(routine.name for routine in private if routine.function.name not in named)
 
 
@@ -56,37 +121,42 @@ def _outer_first(routines: list[Routine], outline: Outline) -> list[Routine]:
     return sorted(routines, key=lambda routine: (routine.parent is not None, routine.function.name in named))
 
 
-def _named(outline: Outline) -> set[str]:
+def _named(outline: Outline) -> set[str | None]:
     return {name for routine in outline.routines.values() for name in _names_in(routine)}
 
 
-def _names_in(routine: Routine) -> set[str]:
+def _names_in(routine: Routine) -> set[str | None]:
     nodes = in_scope(routine.function)
     names = {last_part(node) for node in nodes if isinstance(node, ir.Name | ir.Attribute)}
-    return {name for name in names if name is not None and name != routine.function.name}
+    return {name for name in names if name != routine.function.name}
 
 
 def _receivers(outline: Outline, routine: Routine) -> list[str | None]:
-    """The classes whose `self` the function may have: its own, and those subclasses that inherit it."""
+    """The classes whose `self` the function may have: its own, and those subclasses that inherit it.
+
+    Of another module's function only classes of the module itself count.
+    """
+    is_own = not label_of(routine.name)
     if routine.class_name is None:
-        return [None]
+        return [None] if is_own else []
     heirs = [
         blueprint.name
         for blueprint in outline.classes.values()
         if blueprint.name != routine.class_name
         and routine.function.name not in blueprint.methods
         and blueprint.methods
+        and not label_of(blueprint.name)
         and any(base.name == routine.class_name for base in ancestry(outline, blueprint.name))
     ]
-    return [routine.class_name, *heirs[:4]]
+    return [*([routine.class_name] if is_own else []), *heirs[:4]]
 
 
-def walk(outline: Outline, summaries: dict[str, Summary], routine: Routine, class_name: str | None) -> Walk:
+def walk(outline: Outline, summaries: dict[str, Summary], routine: Routine, class_name: str | None, dull: Dull) -> Walk:
     """Run the function on symbolic arguments."""
-    machine = Machine(outline, summaries, evaluate, run, call)
+    machine = Machine(outline, summaries, evaluate, run, call, dull)
     context = Context(machine, routine.name, machine.frame_number((), routine.name, ()), class_name)
     state = State()
-    state.frames[context.frame] = _symbols(routine, class_name)
+    state.frames[context.frame] = _symbols(routine, class_name, outline)
     ways = Ways()
     is_complete = True
     try:
@@ -100,6 +170,7 @@ def walk(outline: Outline, summaries: dict[str, Summary], routine: Routine, clas
         insertions=tuple(machine.insertions),
         evictions=tuple(machine.evictions),
         removals=tuple(machine.removals),
+        releases=tuple(machine.releases),
         births=tuple(machine.births.items()),
         entered=frozenset(machine.entered),
         is_complete=is_complete,
@@ -107,7 +178,7 @@ def walk(outline: Outline, summaries: dict[str, Summary], routine: Routine, clas
     )
 
 
-def _symbols(routine: Routine, class_name: str | None) -> dict[str, Value]:
+def _symbols(routine: Routine, class_name: str | None, outline: Outline) -> dict[str, Value]:
     frame: dict[str, Value] = {}
     for number, parameter in enumerate(routine.function.parameters):
         if number == 0 and routine.takes_receiver and class_name is not None:
@@ -115,16 +186,21 @@ def _symbols(routine: Routine, class_name: str | None) -> dict[str, Value]:
         elif parameter.kind == "star":
             frame[parameter.name] = Applied("rest", (Parameter(routine.name, parameter.name),))
         else:
-            frame[parameter.name] = Parameter(routine.name, parameter.name, last_part(parameter.annotation))
+            annotation = class_named(outline, parameter.annotation, routine.name)
+            frame[parameter.name] = Parameter(routine.name, parameter.name, annotation)
     return frame
 
 
 def _exits(routine: Routine, ended: list[State], ways: Ways) -> list[Exit]:
     end = Place(routine.name, routine.function.at)
-    exits = [Exit("end", end, tuple(state.entries.values())) for state in ended]
+    exits = [_exit("end", end, state) for state in ended]
     for state, value in ways.returns:
         given = known_elements(value, state) or ()
-        exits.append(Exit("return", end, tuple(state.entries.values()), (value, *given)))
+        exits.append(_exit("return", end, state, (value, *given)))
     for state, raised in ways.raises:
-        exits.append(Exit("raise", raised.mark.place, tuple(state.entries.values())))
+        exits.append(_exit("raise", raised.mark.place, state))
     return exits
+
+
+def _exit(kind: ExitKind, place: Place, state: State, returned: tuple[Value, ...] = ()) -> Exit:
+    return Exit(kind, place, tuple(state.entries.values()), returned, tuple(state.released.values()))

@@ -18,6 +18,8 @@ from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import Refusal, RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from leaklint.repairs.layout import Layout
     from leaklint.repairs.site import Site
 
@@ -79,7 +81,7 @@ def ways_to_name(layout: Layout, site: Site) -> Source:
     collected = _collected(site, expression)
     if collected is not None:
         return Source(site, collected.removesuffix("s"), collected=collected)
-    name = _new_name(_telling(statement, expression) or "key", site.function, layout.module)
+    name = _new_name(_telling(statement, expression) or "key", site.function, layout.names)
     around = [one for one in below(statement) if isinstance(one, ir.Comprehension) and one.at.contains(site.key)]
     inside = [one for one in around if one.at != site.key and not _is_in_first_iterable(one, site)]
     if not inside:
@@ -90,10 +92,10 @@ def ways_to_name(layout: Layout, site: Site) -> Source:
     return _from_comprehension(layout, site, inside[0], expression, name)
 
 
-def _new_name(wanted: str, function: ir.Function, module: ir.Module) -> str:
+def _new_name(wanted: str, function: ir.Function, module_wide: AbstractSet[str]) -> str:
     """`wanted` if that is free, `derived_` and the word if that is, else one with a number."""
-    name = free_name(wanted, function, module)
-    return name if name == wanted else free_name(f"derived_{wanted}", function, module)
+    name = free_name(wanted, function, module_wide)
+    return name if name == wanted else free_name(f"derived_{wanted}", function, module_wide)
 
 
 def _from_comprehension(
@@ -105,7 +107,7 @@ def _from_comprehension(
         case ir.Assign(targets=(ir.Name(id=target),), value=value) if value is comprehension:
             pass
         case _:
-            target = free_name("items", site.function, layout.module)
+            target = free_name("items", site.function, layout.names)
             if _safety(evaluation_order(layout, statement, comprehension)) == "unsafe":
                 safety = "unsafe"
     eager = comprehension.kind == "generator" and _is_taken_at_once(statement, comprehension)

@@ -58,20 +58,26 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """The rows of a file; statements taken out, first and last ones wrapped, expressions put before their statement."""
+    """The rows of a part of a file; statements taken out, first and last ones wrapped, expressions put before theirs.
+
+    `start` and `end` are the offsets of the part, which is all that a change can reach.
+    """
 
     layout: Layout
     rows: tuple[Row, ...]
+    start: int
+    end: int
     removed: frozenset[Span] = frozenset()
     wraps: tuple[tuple[Span, Span], ...] = ()
     hoisted: frozenset[Span] = frozenset()
 
 
-def start_draft(layout: Layout) -> Draft:
-    """Begin with the unchanged file."""
+def start_draft(layout: Layout, first: int, last: int) -> Draft:
+    """Begin with the lines `first` to `last` as they are."""
     text = layout.source.text
     rows = []
-    for number, line in enumerate(layout.lines, start=1):
+    lines = layout.lines[first - 1 : last]
+    for number, line in enumerate(lines, start=first):
         kind: RowKind = "code"
         code = line.code
         if number in layout.tokens.literal_lines:
@@ -82,7 +88,7 @@ def start_draft(layout: Layout) -> Draft:
             kind = "comment"
         indent = text[line.start : code]
         rows.append(Row(kind, indent, (Kept(code, line.end),), line.newline, line.start, line.end))
-    return Draft(layout, tuple(rows))
+    return Draft(layout, tuple(rows), lines[0].start, lines[-1].end + len(lines[-1].newline))
 
 
 def row_at(draft: Draft, place: int) -> int:
@@ -152,9 +158,9 @@ def render(draft: Draft) -> tuple[Edit, ...]:
     """Render the edits that turn the old text into the draft, sorted, apart, and as short as they can be."""
     text = draft.layout.source.text
     edits: list[Edit] = []
-    reached, new = 0, ""
+    reached, new = draft.start, ""
     pieces: list[Part] = [piece for row in draft.rows for piece in (row.indent, *row.parts, row.newline)]
-    for piece in [*pieces, Kept(len(text), len(text))]:
+    for piece in [*pieces, Kept(draft.end, draft.end)]:
         if isinstance(piece, str):
             new += piece
             continue

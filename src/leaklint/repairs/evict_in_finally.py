@@ -208,9 +208,9 @@ def _around(intent: Intent, stretch: Stretch, start: int) -> Plan:
         raise RefusedError("the helper that evicts does not take a missing key")
     if cleanup.gets is not None and len(cleanup.statements) == 1:
         raise RefusedError("the evicted value is used")
-    first, last = stretch.sibling(start), stretch.sibling(stretch.last)
     if start > stretch.last:
         raise RefusedError("nothing stands between insertion and eviction")
+    first, last = stretch.sibling(start), stretch.sibling(stretch.last)
     require_bound(layout, stretch, cleanup.statements, first, last)
     loops = [owner for owner, _ in owners_of(layout, stretch.evicting) if isinstance(owner, ir.For | ir.While)]
     if any(last.at.contains(loop.at) for loop in loops):
@@ -238,7 +238,7 @@ def _named(intent: Intent, stretch: Stretch, start: int) -> Plan:
         raise RefusedError("what the eviction returns is used at once")
     first, last = stretch.sibling(start), stretch.sibling(stretch.last - 1)
     require_bound(layout, stretch, [ir.Evaluate(removal.at, removal)], first, last)
-    name = free_name("entry", stretch.function, layout.module)
+    name = free_name("entry", stretch.function, layout.names)
     text = text_of(layout, removal.at)
     if is_with_insertion and stretch.strict:
         cleanup = cleanup_at(layout, stretch.eviction, value_is_used=True)

@@ -19,9 +19,9 @@ from leaklint.repairs.find import (
     statement_around,
 )
 from leaklint.repairs.intent import Intent, Plan
-from leaklint.repairs.layout import place_of, text_of
+from leaklint.repairs.layout import place_of, statements_within, text_of
 from leaklint.repairs.mirror import argument_for
-from leaklint.repairs.naming import free_name, module_names
+from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.register_early import REGISTERS
 from leaklint.repairs.stretch import locals_of
@@ -143,7 +143,7 @@ def _kept_in_a_name(intent: Intent, evicting: ir.Statement, wrong: ir.Expression
     block = shared_block(layout, [inserting, evicting])
     index = standing_in(layout, inserting, block)
     word = wrong.id if isinstance(wrong, ir.Name) else wrong.name if isinstance(wrong, ir.Attribute) else "key"
-    name = free_name(f"inserted_{word.lstrip('_')}", function, layout.module)
+    name = free_name(f"inserted_{word.lstrip('_')}", function, layout.names)
     if index is None or (block.statements[index] is not inserting and not isinstance(block.statements[index], ir.With)):
         return
     keep = InsertBefore(block.statements[index], (f"{name} = {text}",))
@@ -181,11 +181,10 @@ def _loops(layout: Layout, statement: ir.Statement) -> list[ir.For]:
 
 def _has_one_value(layout: Layout, function: ir.Function, evicting: ir.Statement, name: str) -> bool:
     """Whether a name means at the eviction what it meant at the insertion: no loop that is over has bound it."""
-    if name not in locals_of(function) | module_names(layout.module):
+    if name not in locals_of(function) | layout.names:
         return False
-    for at, place in layout.places.items():
-        statement = place.block.statements[place.index]
-        if not function.at.contains(at) or name not in binds(statement):
+    for statement in statements_within(layout, function.at):
+        if name not in binds(statement):
             continue
         loops = [owner for owner, _ in owners_of(layout, statement) if isinstance(owner, ir.For | ir.While)]
         loops += [statement] if isinstance(statement, ir.For) else []

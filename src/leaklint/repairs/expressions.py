@@ -11,7 +11,7 @@ from leaklint.repairs.blocks import anchor_of, isolate
 from leaklint.repairs.carry import carry, set_down
 from leaklint.repairs.draft import Draft, block_indent, insert_rows, replace_text, row_at
 from leaklint.repairs.layout import Layout, comments_within, extent, inside_literal, offsets
-from leaklint.repairs.nodes import expression_at, lends_parentheses, statement_at
+from leaklint.repairs.nodes import expression_at, statement_at
 from leaklint.repairs.order import Order, order_if_first
 from leaklint.repairs.refusal import Refusal, RefusedError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def evaluation_order(layout: Layout, statement: ir.Statement, expression: ir.Expression) -> Order | Refusal:
     """Return what it means to evaluate `expression` before anything else of its statement."""
     try:
-        return order_if_first(statement_at(layout.tree, statement.at), expression_at(layout.tree, expression.at))
+        return order_if_first(statement_at(layout.nodes, statement.at), expression_at(layout.nodes, expression.at))
     except RefusedError as error:
         return error.refusal
 
@@ -43,7 +43,7 @@ def put_in_place(draft: Draft, span: Span, text: str) -> Draft:
     start, end = offsets(layout, span)
     if inside_literal(layout, start, end):
         raise RefusedError(f"the expression on line {span.line} is inside a string")
-    if lends_parentheses(layout.tree, expression_at(layout.tree, span)):
+    if span in layout.nodes.lent:
         text = f"({text})"
     old = layout.source.text
     if start > 0 and _is_word(old[start - 1]) and _is_word(text[0]):
@@ -57,7 +57,7 @@ def hoist(draft: Draft, statement: ir.Statement, expression: ir.Expression, name
     """Bind an expression to `name` above its statement and put the name in its place."""
     layout = draft.layout
     require_first(draft, statement, expression)
-    if isinstance(expression_at(layout.tree, expression.at), ast.Starred | ast.NamedExpr):
+    if isinstance(expression_at(layout.nodes, expression.at), ast.Starred | ast.NamedExpr):
         raise RefusedError(f"the expression on line {expression.at.line} cannot be given a name")
     draft = isolate(draft, statement)
     index = row_at(draft, extent(layout, statement).start)
@@ -69,9 +69,9 @@ def hoist(draft: Draft, statement: ir.Statement, expression: ir.Expression, name
 
 def require_first(draft: Draft, statement: ir.Statement, expression: ir.Expression) -> None:
     """Refuse an expression that cannot be evaluated above its statement without changing the order of evaluation."""
-    tree = draft.layout.tree
-    node, wanted = statement_at(tree, statement.at), expression_at(tree, expression.at)
-    settled = [expression_at(tree, span) for span in draft.hoisted if statement.at.contains(span)]
+    nodes = draft.layout.nodes
+    node, wanted = statement_at(nodes, statement.at), expression_at(nodes, expression.at)
+    settled = [expression_at(nodes, span) for span in draft.hoisted if statement.at.contains(span)]
     if order_if_first(node, wanted, settled) == "changed":
         raise RefusedError(f"the expression on line {expression.at.line} cannot be evaluated first: others come before")
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from leaklint import ir
 from leaklint.ir_walk import below, in_scope
-from leaklint.repairs.layout import place_of
+from leaklint.model import MODULES_APART
+from leaklint.repairs.layout import innermost, place_of
 from leaklint.repairs.places import function_around, path_to
 from leaklint.repairs.refusal import RefusedError
 
@@ -20,14 +21,19 @@ if TYPE_CHECKING:
     from leaklint.repairs.places import Block
 
 
+def require_own(span: Span) -> None:
+    """Raise RefusedError for a place in another file."""
+    if span.line >= MODULES_APART:
+        raise RefusedError("what is to be repaired reaches into another file")
+
+
 def statement_around(layout: Layout, span: Span) -> ir.Statement:
     """Return the innermost statement that contains `span`. Raises RefusedError if there is none."""
-    containing = [at for at in layout.places if at.contains(span)]
-    if not containing:
+    require_own(span)
+    found = innermost(layout, span)
+    if found is None:
         raise RefusedError(f"line {span.line} is in no statement of this file")
-    innermost = max(containing, key=lambda at: (at.line, at.column, -at.end_line, -at.end_column))
-    place = layout.places[innermost]
-    return place.block.statements[place.index]
+    return found
 
 
 def function_of(layout: Layout, statement: ir.Statement) -> ir.Function:

@@ -5,7 +5,6 @@ Statements are those of the IR. Offsets count characters of the decoded file, li
 
 from __future__ import annotations
 
-import ast
 from bisect import bisect_left, bisect_right
 from collections import Counter
 
@@ -14,21 +13,28 @@ import msgspec
 from leaklint import ir
 from leaklint.extract.syntax import parse
 from leaklint.model import Span
-from leaklint.repairs.places import Block, Place, find_places
+from leaklint.repairs.naming import module_names
+from leaklint.repairs.nodes import Nodes, find_nodes
+from leaklint.repairs.places import Block, Place, blocks_of, find_places
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.tokens import Line, Token, Tokens, physical_lines, read_tokens
 from leaklint.source import Source, SourceError, newline, offset
 
 
 class Layout(msgspec.Struct, frozen=True, eq=False):
-    """A file with its lines, tokens and statements; `newline` and `unit` are what most of the file uses."""
+    """A file with its lines, tokens and statements; `newline` and `unit` are what most of the file uses.
+
+    `spans` are those of `places` in the order of the file, outer ones first; `names` are those that the module binds.
+    """
 
     source: Source
     module: ir.Module
-    tree: ast.Module
+    nodes: Nodes
     lines: tuple[Line, ...]
     tokens: Tokens
     places: dict[Span, Place]
+    spans: tuple[Span, ...]
+    names: frozenset[str]
     newline: str
     unit: str
 
@@ -52,7 +58,19 @@ def read_layout(source: Source, module: ir.Module) -> Layout | Refusal:
     except RefusedError as error:
         return error.refusal
     unit = Counter(tokens.units).most_common(1)[0][0] if tokens.units else "    "
-    return Layout(source, module, tree, lines, tokens, find_places(module), newline(source), unit)
+    places = find_places(module)
+    return Layout(
+        source=source,
+        module=module,
+        nodes=find_nodes(tree),
+        lines=lines,
+        tokens=tokens,
+        places=places,
+        spans=tuple(sorted(places, key=lambda at: (at.line, at.column, -at.end_line, -at.end_column))),
+        names=frozenset(module_names(module)),
+        newline=newline(source),
+        unit=unit,
+    )
 
 
 def text_of(layout: Layout, span: Span) -> str:
@@ -62,7 +80,9 @@ def text_of(layout: Layout, span: Span) -> str:
 
 
 def offsets(layout: Layout, span: Span) -> tuple[int, int]:
-    """Return the offsets of `span`."""
+    """Return the offsets of `span`. Raises RefusedError for one of another file."""
+    if span.line > len(layout.source.line_starts):
+        raise RefusedError("what is to be repaired reaches into another file")
     return offset(layout.source, span.line, span.column), offset(layout.source, span.end_line, span.end_column)
 
 
@@ -75,6 +95,27 @@ def place_of(layout: Layout, statement: ir.Statement) -> Place:
     if place is None:
         raise RefusedError(f"line {statement.at.line} is not a statement of this file")
     return place
+
+
+def innermost(layout: Layout, span: Span) -> ir.Statement | None:
+    """Return the innermost statement that contains `span`."""
+    index = bisect_right(layout.spans, _start(span), key=_start) - 1
+    place = layout.places[layout.spans[index]] if index >= 0 else None
+    # What begins last before the span is the statement itself or, where it ends too early, inside of it.
+    while place is not None:
+        statement = place.block.statements[place.index]
+        if statement.at.contains(span):
+            return statement
+        place = place.block.outer
+    return None
+
+
+def statements_within(layout: Layout, span: Span) -> list[ir.Statement]:
+    """Return the statements inside `span`, at any depth, in the order of the file."""
+    first = bisect_left(layout.spans, _start(span), key=_start)
+    last = bisect_left(layout.spans, (span.end_line, span.end_column), key=_start)
+    places = (layout.places[at] for at in layout.spans[first:last] if span.contains(at))
+    return [place.block.statements[place.index] for place in places]
 
 
 def extent(layout: Layout, statement: ir.Statement) -> Extent:
@@ -150,8 +191,8 @@ def unit_inside(layout: Layout, owner: ir.Statement | None) -> str:
     """One step of indentation as the block of `owner` uses it, or else the file."""
     if owner is None:
         return layout.unit
-    for block in (place.block for place in layout.places.values() if place.block.owner is owner):
-        start = extent(layout, block.statements[0]).start
+    for statements in reversed([statements for _, statements in blocks_of(owner) if statements]):
+        start = extent(layout, statements[0]).start
         header, inner = _header_before(layout, start), white_space_before(layout, start)
         outer = "" if header is None else white_space_before(layout, header.start)
         if header is not None and inner.startswith(outer) and inner != outer:
@@ -219,3 +260,7 @@ def _shares_block(layout: Layout, statement: ir.Statement, first: Token) -> bool
 
 def _start_of_logical_line(layout: Layout, place: int) -> int:
     return logical_line(layout, place).start
+
+
+def _start(span: Span) -> tuple[int, int]:
+    return span.line, span.column

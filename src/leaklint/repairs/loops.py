@@ -30,7 +30,7 @@ _EMPTY = {"list": "[]", "generator": "[]", "set": "set()", "dict": "{}"}
 def comprehension_to_loop(draft: Draft, change: ComprehensionToLoop) -> Draft:
     """Write a comprehension out above its statement, or in its place if the statement just names it."""
     layout, statement, comprehension = draft.layout, change.statement, change.comprehension
-    node = expression_at(layout.tree, comprehension.at)
+    node = expression_at(layout.nodes, comprehension.at)
     function = _function_of(layout, statement)
     if not isinstance(node, Comprehension) or function is None:
         raise RefusedError(f"line {comprehension.at.line}: only a comprehension in a function can be written out")
@@ -80,10 +80,10 @@ def _require_unobserved(layout: Layout, change: ComprehensionToLoop) -> None:
     last = max(number for number, owner in enumerate(around) if isinstance(owner, ir.Define))
     definition = around[last]
     assert definition is not None
-    function = statement_at(layout.tree, definition.at)
+    function = statement_at(layout.nodes, definition.at)
     if any(isinstance(owner, ir.Try | ir.With) for owner in around[last + 1 :]):
         raise RefusedError(f"{change.name} could be seen half filled when the loop raises; it needs another name")
-    own = expression_at(layout.tree, change.comprehension.at)
+    own = expression_at(layout.nodes, change.comprehension.at)
     for node in ast.walk(function):
         shares = isinstance(node, ast.Global | ast.Nonlocal) and change.name in node.names
         inner = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and node is not function
@@ -96,8 +96,8 @@ def _require_unobserved(layout: Layout, change: ComprehensionToLoop) -> None:
 def key_order(layout: Layout, comprehension: ir.Comprehension, key: ir.Expression) -> Order | Refusal:
     """Return what it means to evaluate `key` before the rest of the comprehension's element."""
     try:
-        node = expression_at(layout.tree, comprehension.at)
-        wanted = expression_at(layout.tree, key.at)
+        node = expression_at(layout.nodes, comprehension.at)
+        wanted = expression_at(layout.nodes, key.at)
     except RefusedError as error:
         return error.refusal
     return order_within(_values(node), wanted) if isinstance(node, Comprehension) else "changed"
@@ -111,7 +111,7 @@ def _require_key_first(layout: Layout, node: Comprehension, change: Comprehensio
     """Refuse if the key is not evaluated before the rest of the element, or a dict's key not before its value."""
     values = _values(node)
     line = change.comprehension.at.line
-    key = None if change.key is None else expression_at(layout.tree, change.key.at)
+    key = None if change.key is None else expression_at(layout.nodes, change.key.at)
     if key is not None and order_within(values, key) == "changed":
         raise RefusedError(f"the key on line {line} cannot be evaluated first: others come before")
     # `name[key] = value` evaluates the value first.
@@ -144,7 +144,7 @@ def _loop_rows(
 
 def _say_element(writer: _Writer, change: ComprehensionToLoop, node: Comprehension) -> None:
     if change.key is not None:
-        key = expression_at(writer.layout.tree, change.key.at)
+        key = expression_at(writer.layout.nodes, change.key.at)
         writer.say_code(f"{change.key_name} = ", key)
         start, end = offsets(writer.layout, change.key.at)
         others = (swap for swap in writer.swaps if swap.end <= start or end <= swap.start)

@@ -22,7 +22,7 @@ from leaklint.repairs.cleanup import (
 )
 from leaklint.repairs.find import expression_of, function_of, statement_around
 from leaklint.repairs.layout import text_of
-from leaklint.repairs.naming import free_name, module_names, names_within
+from leaklint.repairs.naming import free_name, names_within
 from leaklint.repairs.refusal import RefusedError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def lines_in(layout: Layout, mirror: Mirror, function: ir.Function, key: str, ca
     if awaits and not function.is_async:
         raise RefusedError("the cleanup awaits, which the function that builds the keys cannot")
     taken = names_within(function) if is_elsewhere else set()
-    renamed = {name: free_name(name, function, layout.module) for name in names_bound_by(cleanup) & taken}
+    renamed = {name: free_name(name, function, layout.names) for name in names_bound_by(cleanup) & taken}
     return said(layout, cleanup, key, renamed=renamed)
 
 
@@ -138,7 +138,7 @@ def locks_to_take(
 
 def _require_same_meaning(layout: Layout, name: str, there: ir.Function, here: ir.Function, calls: Stack) -> None:
     """Raise RefusedError unless a name means the same in two functions."""
-    is_module_wide = name in module_names(layout.module) or hasattr(builtins, name)
+    is_module_wide = name in layout.names or hasattr(builtins, name)
     if is_module_wide and name not in _locals(here):
         return
     if name in ("self", "cls") and _class_of(there) is not None and _class_of(there) == _class_of(here):

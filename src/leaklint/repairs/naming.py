@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+from collections.abc import Set as AbstractSet
 
 from leaklint import ir
 from leaklint.ir_walk import below, in_scope
@@ -12,14 +13,13 @@ _RESERVED = frozenset([*keyword.kwlist, *keyword.softkwlist, *dir(builtins)])
 _SIBILANTS = ("s", "x", "z", "ch", "sh")
 
 
-def free_name(wanted: str, function: ir.Function | None, module: ir.Module) -> str:
+def free_name(wanted: str, function: ir.Function | None, module_wide: AbstractSet[str]) -> str:
     """`wanted`, or `wanted_2`, `wanted_3`, … if that name means something already in `function`.
 
-    Whatever the module or the function names anywhere is taken, nested scopes and comprehension variables included:
-    a name that is free by luck of scoping would still mislead the reader.
+    `module_wide` are the names of the module. Whatever it or the function names anywhere is taken, nested scopes and
+    comprehension variables included: a name that is free by luck of scoping would still mislead the reader.
     """
-    taken = names_within(function) if function is not None else set()
-    taken |= module_names(module)
+    taken = module_wide | names_within(function) if function is not None else module_wide
     name, number = wanted, 2
     while name in taken or name in _RESERVED:
         name, number = f"{wanted}_{number}", number + 1
@@ -71,7 +71,7 @@ def plural(word: str) -> str:
     return word + "s"
 
 
-def loop_name(key_variable: str | None, function: ir.Function, module: ir.Module) -> str:
+def loop_name(key_variable: str | None, function: ir.Function, module_wide: AbstractSet[str]) -> str:
     """Return the variable of a loop over tracked keys: the key's own, which means the same thing, or a free one.
 
     The key's own variable is taken only if it is a plain local: rebinding a parameter or a name that nested
@@ -79,7 +79,7 @@ def loop_name(key_variable: str | None, function: ir.Function, module: ir.Module
     """
     if key_variable is not None and _is_private_local(key_variable, function):
         return key_variable
-    return free_name(key_variable or "tracked_key", function, module)
+    return free_name(key_variable or "tracked_key", function, module_wide)
 
 
 def _is_private_local(name: str, function: ir.Function) -> bool:

@@ -22,12 +22,26 @@ _PLANNERS: dict[str, Callable[[Intent], Iterator[Plan | Refusal]]] = {
     "LKL104": plans_for_a_wrong_key,
 }
 
+_REASONS = {
+    "LKL105": "whether the forgotten entry goes with its sibling is for you to say; the advice shows where",
+    "LKL106": "whether anybody still looks the ended value up is for you to say; the advice shows where it could go",
+    "LKL107": "when an entry of such a key may go is for you to say: nothing in this code evicts one",
+    "LKL201": "when an entry may go is for you to say: nothing in this code evicts one",
+    "LKL202": "where the keys are best tracked is for you to say: beside the line that builds them, or in a mapping of "
+    "their own",
+    "LKL203": "taking the lock here could wait for ever if a caller holds it already, which cannot be seen from here",
+    "LKL204": "whether anybody still uses the evicted value cannot be seen from here",
+}
+"""Why the findings of a rule are left to the author."""
+
+_LEFT_TO_THE_AUTHOR = "when the entry may go is for you to say"
+
 
 def plans(intent: Intent) -> Iterator[Plan | Refusal]:
     """Yield the ways to repair a report, the best first; a refusal where there are no more and the reason is known."""
     planner = _PLANNERS.get(intent.report.code)
     if planner is None:
-        yield Refusal("this rule has no repair")
+        yield Refusal(_REASONS.get(intent.report.code, _LEFT_TO_THE_AUTHOR))
         return
     try:
         yield from planner(intent)

@@ -10,6 +10,7 @@ import ast
 import functools
 import re
 import warnings
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -128,13 +129,15 @@ def _texts(source: Source, tree: ast.Module) -> tuple[Counter[str], Counter[str]
 def _require_same_functions(before: Source, old_tree: ast.Module, new_tree: ast.Module, edits: Sequence[Edit]) -> None:
     """Functions no edit touches must be the same; so must everything outside functions if all edits are inside."""
     old, new = _functions(old_tree), _functions(new_tree)
-    regions = {name: _region(before, function) for name, function in old.items()}
+    starts, ends = sorted(edit.start for edit in edits), sorted(edit.end for edit in edits)
+    inside: set[int] = set()
     for name, function in old.items():
-        if any(_touches(edit, regions[name]) for edit in edits):
-            continue
-        if name not in new or ast.dump(function) != ast.dump(new[name]):
+        first, last = _region(before, function)
+        touching = range(bisect_left(ends, first), bisect_right(starts, last))
+        inside.update(touching)
+        if not touching and (name not in new or ast.dump(function) != ast.dump(new[name])):
             raise RefusedError(f"the function {name[0]}, line {function.lineno}, would change though no edit is in it")
-    if all(any(_touches(edit, region) for region in regions.values()) for edit in edits):
+    if len(inside) == len(edits):
         for function in [*old.values(), *new.values()]:
             function.body = []
         if ast.dump(old_tree) != ast.dump(new_tree):
@@ -164,10 +167,6 @@ def _region(source: Source, function: Function) -> tuple[int, int]:
     last = function.end_lineno or function.lineno
     starts = source.line_starts
     return starts[first - 1], starts[last] if last < len(starts) else len(source.text)
-
-
-def _touches(edit: Edit, region: tuple[int, int]) -> bool:
-    return edit.start <= region[1] and edit.end >= region[0]
 
 
 def _require_round_trip(source: Source, which: str) -> None:

@@ -27,7 +27,7 @@ def renamings(layout: Layout, node: Comprehension, function: ir.Function) -> lis
     for name in sorted(_bound_by(node) & _meant_elsewhere(layout, node, function)):
         if any(name in _bound_by(inner) for inner in own if isinstance(inner, Comprehension) and inner is not node):
             raise RefusedError(f"the loop variable {name} on line {node.lineno} is bound twice")
-        fresh = free_name(name, function, layout.module)
+        fresh = free_name(name, function, layout.names)
         swaps += [_swap(layout, used, fresh) for used in own if isinstance(used, ast.Name) and used.id == name]
     return swaps
 
@@ -47,7 +47,7 @@ def _swap(layout: Layout, name: ast.Name, fresh: str) -> Swap:
 
 def _meant_elsewhere(layout: Layout, node: Comprehension, function: ir.Function) -> set[str]:
     """Return the names that the function uses outside `node`, but for what inner scopes keep to themselves."""
-    definition = statement_at(layout.tree, function.at)
+    definition = statement_at(layout.nodes, function.at)
     private = set(ast.walk(node))
     for inner in ast.walk(definition):
         if inner is not definition and (bound := _bound_by(inner)):

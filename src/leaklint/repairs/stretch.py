@@ -22,7 +22,7 @@ from leaklint.repairs.find import (
     standing_in,
     statement_around,
 )
-from leaklint.repairs.layout import place_of
+from leaklint.repairs.layout import place_of, statements_within
 from leaklint.repairs.places import Block
 from leaklint.repairs.refusal import RefusedError
 
@@ -114,10 +114,8 @@ def require_bound(
     names = {name for statement in needed for name in names_read(statement)} - own
     names &= locals_of(stretch.function)
     known = {parameter.name for parameter in stretch.function.parameters}
-    for at, place in layout.places.items():
-        statement = place.block.statements[place.index]
-        is_before = (at.line, at.column) < (first.at.line, first.at.column)
-        if is_before and stretch.function.at.contains(at):
+    for statement in statements_within(layout, stretch.function.at):
+        if (statement.at.line, statement.at.column) < (first.at.line, first.at.column):
             known |= binds(statement)
     missing = sorted(names - known)
     if missing:

@@ -11,7 +11,7 @@ from leaklint.repairs.changes import AddFinally, Change, ExtendFinally, InsertBe
 from leaklint.repairs.cleanup import under
 from leaklint.repairs.find import binds, function_of, standing_in, statement_around
 from leaklint.repairs.intent import Intent, Plan
-from leaklint.repairs.layout import offsets, place_of
+from leaklint.repairs.layout import offsets, place_of, statements_within
 from leaklint.repairs.mirror import Mirror, lines_in, locks_to_take, mirror_of
 from leaklint.repairs.naming import free_name, loop_name, tracking_name
 from leaklint.repairs.protect import Region, region_of
@@ -75,7 +75,7 @@ def _plan(intent: Intent, site: Site, mirror: Mirror, region: Region, base: str 
         binding = source.bind(())
         return Plan((*binding, *_evicting(intent, site, mirror, region, source.name, None)), source.safety)
     wanted = tracking_name(source.name, base)
-    tracked = free_name(wanted, function, layout.module)
+    tracked = free_name(wanted, function, layout.names)
     # A name that the repair makes up is free already; the loop over the list may have it too.
     name = source.name if source.is_new else _loop_variable(layout, site, region, source.name)
     start = region.start_of_tracking(layout, site)
@@ -88,11 +88,7 @@ def _plan(intent: Intent, site: Site, mirror: Mirror, region: Region, base: str 
 def _is_before(layout: Layout, site: Site, region: Region, collected: str) -> bool:
     """Whether a list that holds the keys is there before the protected statements begin."""
     first = region.statements[0].at
-    makers = [
-        place.block.statements[place.index]
-        for at, place in layout.places.items()
-        if site.function.at.contains(at) and collected in binds(place.block.statements[place.index])
-    ]
+    makers = [one for one in statements_within(layout, site.function.at) if collected in binds(one)]
     is_comprehension = any(maker is site.statement for maker in makers)
     index = standing_in(layout, site.statement, region.block)
     return all((maker.at.line, maker.at.column) < (first.line, first.column) for maker in makers) and (
@@ -106,8 +102,8 @@ def _loop_variable(layout: Layout, site: Site, region: Region, name: str) -> str
     is_needed = any(
         isinstance(node, ir.Name) and node.id == name and node.at.line > last.end_line for node in below(site.function)
     )
-    own = loop_name(None if is_needed else name, site.function, layout.module)
-    return own if own == name else free_name("tracked_key", site.function, layout.module)
+    own = loop_name(None if is_needed else name, site.function, layout.names)
+    return own if own == name else free_name("tracked_key", site.function, layout.names)
 
 
 def _is_single(intent: Intent, site: Site, region: Region) -> bool:

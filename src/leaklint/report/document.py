@@ -55,9 +55,12 @@ class Document(msgspec.Struct, frozen=True):
 def document(outcomes: Iterable[Outcome], errors: Iterable[FileError] = ()) -> Document:
     """Put the outcomes of a run together. `errors` are those that no file's outcome tells."""
     outcomes = tuple(outcomes)
-    source_of = _reader({outcome.report.path: outcome for outcome in outcomes})
+    by_path = {outcome.report.path: outcome for outcome in outcomes}
+    source_of = _reader({path: outcome.after or outcome.before for path, outcome in by_path.items()})
+    # A trace that leads through another file tells of that file as it was read, whatever has become of it since.
+    before = _reader({path: outcome.before for path, outcome in by_path.items()})
     return Document(
-        findings=tuple(located for outcome in outcomes for located in _located(outcome, source_of)),
+        findings=tuple(located for outcome in outcomes for located in _located(outcome, source_of, before)),
         fixed=tuple(finding for outcome in outcomes for finding in outcome.fixed),
         errors=(*errors, *(error for outcome in outcomes for error in outcome.report.errors)),
         files=len(outcomes),
@@ -66,7 +69,7 @@ def document(outcomes: Iterable[Outcome], errors: Iterable[FileError] = ()) -> D
     )
 
 
-def _located(outcome: Outcome, source_of: SourceOf) -> Iterable[Located]:
+def _located(outcome: Outcome, source_of: SourceOf, before: SourceOf) -> Iterable[Located]:
     path = outcome.report.path
     relative = inside(path, outcome.repository) or path
     findings = outcome.report.findings
@@ -74,7 +77,9 @@ def _located(outcome: Outcome, source_of: SourceOf) -> Iterable[Located]:
         yield Located(
             finding=finding,
             place=_place(path, finding.span, source_of),
-            steps=tuple(_place(step.path, step.span, source_of) for step in finding.trace),
+            steps=tuple(
+                _place(step.path, step.span, source_of if step.path == path else before) for step in finding.trace
+            ),
             fingerprint=fingerprint,
         )
 
@@ -89,14 +94,13 @@ def _place(path: str, span: Span, source_of: SourceOf) -> Place:
     return Place(name, *start, *end)
 
 
-def _reader(outcomes: dict[str, Outcome]) -> SourceOf:
+def _reader(checked: dict[str, bytes | None]) -> SourceOf:
     """Read each file at most once; of the files that were checked, what was checked."""
     known: dict[str, Source | None] = {}
 
     def source_of(path: str) -> Source | None:
         if path not in known:
-            outcome = outcomes.get(path)
-            known[path] = _source(path, outcome.after or outcome.before if outcome is not None else None)
+            known[path] = _source(path, checked.get(path))
         return known[path]
 
     return source_of

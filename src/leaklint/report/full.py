@@ -59,8 +59,7 @@ def lines(located: Located, source_of: SourceOf, width: int) -> Iterator[Text]:
     marks = _marks(located)
     digits = len(str(max(mark.place.line for mark in marks) + 1))
     yield from _headline(located, width)
-    symbol = f" in {printable(finding.symbol)}" if finding.symbol else ""
-    yield Text.assemble((" " * digits + "-->", GUTTER), f" {at(located.place)}{symbol}")
+    yield from _whereabouts(located, digits, width)
     for number, frame in enumerate(_frames(marks)):
         if number > 0 or not any(mark.is_primary for mark in frame):
             yield Text.assemble((" " * digits + ":::", GUTTER), f" {at(frame[0].place)}")
@@ -77,6 +76,19 @@ def _headline(located: Located, width: int) -> Iterator[Text]:
         if number == 0:
             text.stylize(PRIMARY, 0, len(finding.code))
         yield text
+
+
+def _whereabouts(located: Located, digits: int, width: int) -> Iterator[Text]:
+    """Say where the finding stands; the function on a line of its own if both do not fit on one."""
+    arrow = " " * digits + "-->"
+    place = at(located.place)
+    symbol = f"in {printable(located.finding.symbol)}" if located.finding.symbol else ""
+    if cell_len(f"{arrow} {place} {symbol}") <= width:
+        yield Text.assemble((arrow, GUTTER), f" {place} {symbol}".rstrip())
+        return
+    yield Text.assemble((arrow, GUTTER), f" {place}")
+    if symbol:
+        yield Text(" " * (len(arrow) + 1) + symbol)
 
 
 def _marks(located: Located) -> list[Mark]:

@@ -46,6 +46,11 @@ class Client:
 
 Safe where the eviction stands in the same block as the insertion: what lies between goes into a `try`, the eviction
 into its `finally`.
+
+## A real one
+
+[godot-ai 2.3.2](https://github.com/hi-godot/godot-ai/pull/374), `godot_ai/transport/websocket.py`: the request is sent
+before the `try`, so a send that fails leaves the pending future in `_pending`; 2.4.0 evicts in a `finally`.
 """
 
 from __future__ import annotations
@@ -55,6 +60,7 @@ from collections.abc import Iterable
 from leaklint.evidence import (
     Evidence,
     Story,
+    cache_name,
     evictions_elsewhere,
     guilty_jump,
     is_bounded,
@@ -62,10 +68,10 @@ from leaklint.evidence import (
     raised_in,
     shared_depth,
 )
-from leaklint.flow.events import Eviction, Held
+from leaklint.flow.events import Eviction, Held, Removal
 from leaklint.rule import Report, Rule
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
-from leaklint.values import Result, Value, bare
+from leaklint.values import Group, Result, Value, is_waited_for
 
 WAITED_FOR = frozenset(["Condition", "Event", "Future", "Queue", "SimpleQueue", "create_future", "Semaphore"])
 """What asyncio, threading, queue and concurrent.futures offer for waiting until another function says so."""
@@ -82,12 +88,46 @@ def check(evidence: Evidence) -> Iterable[Report]:
 
 def _skipped(evidence: Evidence, story: Story) -> Iterable[Report]:
     """The same walk evicts the entry on every way out but some exception's."""
-    removal = next((r for r in story.removals if not raised_in(r.history)), None)
+    removal = next((r for r in story.removals if r.eviction.key is not None and not raised_in(r.history)), None)
     if removal is None or any(not raised_in(held.history) for _, held in story.stays):
         return
-    held = _left_by_an_exception(story)
-    if held is not None:
-        yield _report(evidence, story, removal.eviction, held, "is evicted only if nothing raised before")
+    held = _left_by_an_exception(story, removal)
+    if held is not None and not _is_kept_by_others(evidence, story):
+        depth = shared_depth(story.insertion.stack, removal.eviction.stack)
+        yield _report(evidence, story, removal.eviction, held, "is evicted only if nothing raised before", depth)
+
+
+def _is_short_gap(removal: Removal, held: Held) -> bool:
+    """Whether only plain calls stand between the insertion and the `try` whose `finally` evicts.
+
+    Strictly each of them can raise. What people put there makes a stream, a name, a log line: the author knew about
+    exceptions, and nobody would move such a line. A loop that fills the cache is another matter.
+    """
+    eviction, insertion = removal.eviction, removal.insertion
+    if not eviction.is_final or eviction.guards or insertion.turns != eviction.turns[: len(insertion.turns)]:
+        return False
+    is_in_helper = shared_depth(insertion.stack, eviction.stack) < len(insertion.stack)
+    own = insertion.place.function if is_in_helper else None
+    raises = [mark for mark in held.history if mark.kind == "raise"]
+    is_meant = any(mark.callee in _MEANT_TO_RAISE for mark in raises)
+    return bool(raises) and not (is_meant or raises[0].waits or raises[0].place.function == own)
+
+
+_MEANT_TO_RAISE = frozenset(["assert", "raise", "yield"])
+
+
+def _is_kept_by_others(evidence: Evidence, story: Story) -> bool:
+    """Whether another operation leaves the entry in that is put in at this very place: a start hook's counterpart.
+
+    The accessor that does it for both does not count.
+    """
+    return any(
+        (other.walk is not story.walk or other.insertion.stack != story.insertion.stack)
+        and other.insertion.place == story.insertion.place
+        and other.walk.function != other.insertion.place.function
+        and any(way_out.kind != "raise" for way_out, _ in other.stays)
+        for other in evidence.stories
+    )
 
 
 def _never_answered(evidence: Evidence, story: Story) -> Iterable[Report]:
@@ -95,34 +135,56 @@ def _never_answered(evidence: Evidence, story: Story) -> Iterable[Report]:
     value = story.insertion.value
     if not _is_made_for_waiting(value) or any(not raised_in(removal.history) for removal in story.removals):
         return
-    handlers = [eviction for eviction in evictions_elsewhere(evidence, story) if eviction.key is not None]
-    if not handlers or any(eviction.is_filtered for eviction in handlers):
+    handlers = [e for e in evictions_elsewhere(evidence, story, even_unused=True, even_outer=True) if e.key is not None]
+    if not handlers or any(eviction.is_filtered for eviction in handlers) or _is_cleaned_up(story):
         return
     held = next((held for _, held in story.stays if _waited_for(value, held)), None)
     if held is not None:
-        yield _report(evidence, story, handlers[0], held, "is evicted only when the reply comes")
+        own = len(story.insertion.stack)
+        yield _report(evidence, story, handlers[0], held, "is evicted only when the reply comes", own)
+
+
+def _is_cleaned_up(story: Story) -> bool:
+    """Whether the operation itself evicts from the container in a way that does not show which keys are meant."""
+    known = {removal.eviction.place for removal in story.removals}
+    name = cache_name(story.insertion.cache)
+    return any(cache_name(eviction.cache) == name and eviction.place not in known for eviction in story.walk.evictions)
 
 
 def _is_made_for_waiting(value: Value) -> bool:
     """Whether the value is something that another function completes: a future, an event, a queue."""
-    return isinstance(value, Result) and value.callee.rpartition(".")[2] in WAITED_FOR
+    parts = value.items if isinstance(value, Group) else (value,)
+    return any(isinstance(part, Result) and part.callee.rpartition(".")[2] in WAITED_FOR for part in parts)
 
 
 def _waited_for(value: Value, held: Held) -> bool:
     """Whether the entry stays after a wait for its own value that raised, timed out or was cancelled."""
-    return any(mark.kind == "raise" and bare(value) in mark.subjects for mark in held.history)
+    return any(mark.kind == "raise" and is_waited_for(value, mark.subjects) for mark in held.history)
 
 
-def _left_by_an_exception(story: Story) -> Held | None:
+def _left_by_an_exception(story: Story, removal: Removal) -> Held | None:
     """The entry as an exception leaves it; one that a jump in a handler leaves is LKL103's, if none gets out."""
-    uncaught = [held for way_out, held in story.stays if way_out.kind == "raise" and raised_in(held.history)]
-    swallowed = [held for _, held in story.stays if raised_in(held.history) and guilty_jump(story, held) is None]
+    handled = [other for other in story.removals if not other.eviction.is_final]
+    is_waited_out = any(mark.is_cancelled for other in handled for mark in other.history)
+    stays = [
+        (way_out, held)
+        for way_out, held in story.stays
+        if not _is_short_gap(removal, held) and not (is_waited_out and not _ends_waiting(held))
+    ]
+    uncaught = [held for way_out, held in stays if way_out.kind == "raise" and raised_in(held.history)]
+    swallowed = [held for _, held in stays if raised_in(held.history) and guilty_jump(story, held) is None]
     return next(iter((*uncaught, *swallowed)), None)
 
 
-def _report(evidence: Evidence, story: Story, eviction: Eviction, held: Held, why: str) -> Report:
+def _ends_waiting(held: Held) -> bool:
+    """Whether what made the path leave is a wait; where some waits evict when they fail, plain calls are let pass."""
+    raises = [mark for mark in held.history if mark.kind == "raise"]
+    return raises[-1].waits
+
+
+def _report(evidence: Evidence, story: Story, eviction: Eviction, held: Held, why: str, depth: int) -> Report:
+    """`depth` is how many calls down the function stands that should evict."""
     insertion = story.insertion
-    depth = shared_depth(insertion.stack, eviction.stack)
     steps = (
         *key_trace(evidence, story),
         *raise_notes(held.history),

@@ -53,12 +53,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leaklint.evidence import Evidence, Story, evictions_elsewhere, guilty_jump, is_bounded, raised_in
+from leaklint.evidence import Evidence, Story, evictions_elsewhere, guilty_jump, is_bounded, raised_in, shared_depth
 from leaklint.flow.events import Eviction, Held, Mark, Removal
 from leaklint.keys import Match
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, eviction_note, key_trace, key_words
-from leaklint.values import Parameter, Value
+from leaklint.values import Parameter, Value, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -67,7 +67,7 @@ def check(evidence: Evidence) -> Iterable[Report]:
         if is_bounded(evidence, story.insertion.cache):
             continue
         known = story.removals or story.sibling_removals
-        removals = [removal for removal in known if not raised_in(removal.history)]
+        removals = [removal for removal in known if not raised_in(removal.history) and _is_the_rule(removal, story)]
         if not known:
             yield from _returned_before(evidence, story)
         if not removals:
@@ -78,9 +78,35 @@ def check(evidence: Evidence) -> Iterable[Report]:
         told: set[Mark] = set()
         for _, held in story.stays:
             jump = guilty_jump(story, held)
-            if jump is not None and jump not in told and not _escapes_too(story, held):
+            if jump is None or jump in told or _is_in_another_step(story, removals[0].eviction, jump):
+                continue
+            if not _escapes_too(story, held):
                 told.add(jump)
                 yield _report(evidence, story, removals[0].eviction, jump)
+
+
+def _is_the_rule(removal: Removal, story: Story) -> bool:
+    """Whether the operation always evicts this key if nothing leaves before: an eviction under a condition is a choice.
+
+    A condition under which the insertion stands too is none of its own, nor is one that asks about the entry.
+    """
+    eviction, insertion = removal.eviction, story.insertion
+    if eviction.key is None or eviction.is_final:
+        return eviction.key is not None
+    own = {insertion.cache, insertion.key, insertion.value}
+    return all(
+        guard.place in insertion.around or any(part in own for asked in guard.asked for part in within(asked))
+        for guard in eviction.around
+    )
+
+
+def _is_in_another_step(story: Story, eviction: Eviction, jump: Mark) -> bool:
+    """Whether one helper inserts and another evicts, and the jump is the other's: a start and an end of something."""
+    insertion = story.insertion
+    depth = shared_depth(insertion.stack, eviction.stack)
+    if depth == len(insertion.stack) or depth == len(eviction.stack):
+        return False
+    return jump.place.function != insertion.stack[depth].function
 
 
 def _evictions(removals: list[Removal]) -> list[Eviction]:

@@ -37,6 +37,12 @@ class Buffers:
 ## Repair
 
 Safe where the inserted key's own expression means the same at the eviction: it takes the wrong key's place.
+
+## A real one
+
+[callosum 1.0.3](https://github.com/lablup/callosum/pull/49): the done-callback is a lambda that reads the loop's
+variables when it runs, so that of two overlapping calls the newer one's key is popped twice and the older one's never.
+The fix, which binds the key when the callback is made, is in no release yet.
 """
 
 from __future__ import annotations

@@ -1,0 +1,341 @@
+"""Containers that only grow, and what tells that their keys are new ones for ever.
+
+A container that nothing evicts from is no leak by itself: registries, memo tables and vocabularies stay small since
+their keys come from a closed set. The rules that ask here want proof of the contrary in the code: a key that can never
+come again, and an owner that lives through many operations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from leaklint import ir
+from leaklint.evidence import Evidence, Story, cache_name, is_bounded, may_be_same_cache
+from leaklint.flow.events import Eviction, Insertion
+from leaklint.ir_walk import in_scope
+from leaklint.keys import Match, compare
+from leaklint.outline import Blueprint, Routine, ancestry, label_of
+from leaklint.usage import ends_a_life, looked_up
+from leaklint.values import (
+    Applied,
+    ClassReference,
+    Closure,
+    Element,
+    Entry,
+    Field,
+    Global,
+    Instance,
+    Item,
+    Parameter,
+    Result,
+    Text,
+    Value,
+    holes,
+    involved,
+    last_name,
+    mentions,
+    within,
+)
+
+DEFINED_ONCE = frozenset("callback cls endpoint fn func function handler klass method self".split())
+"""What variables that hold classes and functions are called; there are as many of these as the program defines."""
+LIVES_LONG = frozenset(
+    """
+    AbstractEventLoop Barrier BoundedSemaphore Condition Lock PriorityQueue ProcessPoolExecutor Queue RLock Semaphore
+    TaskGroup Thread ThreadPoolExecutor Timer
+    """.split()
+)
+"""What an object has that serves many operations: locks, threads, queues."""
+
+
+def growing_stories(evidence: Evidence) -> Iterator[Story]:
+    """Insertions into containers that nothing evicts from, by a function that is called again and again."""
+    for story in (*evidence.stories, *evidence.cut_short):
+        if ends_a_life(story.walk.function) or not only_grows(evidence, story.insertion.cache):
+            continue
+        if not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays):
+            yield story
+
+
+def only_grows(evidence: Evidence, cache: Value) -> bool:
+    """Whether nothing takes single entries out of the container."""
+    name = cache_name(cache)
+    if name is None or isinstance(cache, Entry) or name not in evidence.growing or is_bounded(evidence, cache):
+        return False
+    return not evidence.project_evicts(name) and not any(
+        cache_name(eviction.cache) == name and eviction.key is not None and not ends_a_life(eviction.place.function)
+        for walk in evidence.walks
+        for eviction in walk.evictions
+    )
+
+
+def why_fresh(evidence: Evidence, key: Value) -> str | None:
+    """Why the key can never come again, in words; None if it may."""
+    for hole in holes(key):
+        for part in within(hole):
+            reason = _why_part_fresh(evidence, part)
+            if reason is not None:
+                return reason
+    identity = next((part for part in within(key) if _is_identity(part)), None)
+    return "`id()` names an object that will be gone" if identity is not None else None
+
+
+def _why_part_fresh(evidence: Evidence, part: Value) -> str | None:
+    match part:
+        case Result(fresh=True, callee=callee) if callee != "next":
+            return f"`{callee}()` never gives the same twice"
+        case Result(fresh=True, inputs=(counted, *_)) if _is_count(evidence, counted):
+            return "the counter never gives the same twice"
+        case Parameter(annotation=str(annotation), name=name) if annotation.rpartition(".")[2] == "UUID":
+            return f"`{name}` is a UUID"
+        case Field(name=name) | Global(name=name) if name in _counters(evidence):
+            return f"`{name}` is counted up"
+        case _:
+            return None
+
+
+def _is_identity(value: Value) -> bool:
+    """`id(x)` of an object that may go; classes and functions stay."""
+    match value:
+        case Applied(function="id", arguments=(ClassReference() | Closure(),)):
+            return False
+        case Applied(function="id", arguments=(Applied(function="type"),)):
+            return False
+        case Applied(function="id", arguments=(Parameter(annotation=str(annotation)),)):
+            return annotation.rpartition(".")[2] not in ("type", "Type", "Callable", "FunctionType", "ModuleType")
+        case Applied(function="id", arguments=(argument,)):
+            return last_name(argument) not in DEFINED_ONCE
+        case _:
+            return False
+
+
+def _is_count(evidence: Evidence, counted: Value) -> bool:
+    """Whether the value is what `itertools.count()` built."""
+    name = last_name(counted)
+    built = [evidence.outline.types.get(name or "")]
+    built += [blueprint.types.get(name or "") for blueprint in evidence.outline.classes.values()]
+    return any(word is not None and word.rpartition(".")[2] == "count" for word in built)
+
+
+def _counters(evidence: Evidence) -> frozenset[str]:
+    """Attributes and globals that some routine counts up by a number."""
+    return frozenset(name for routine in evidence.outline.routines.values() for name in _counted_up(routine))
+
+
+def _counted_up(routine: Routine) -> Iterator[str]:
+    for node in in_scope(routine.function):
+        match node:
+            case ir.Augment(target=ir.Attribute(name=name), operator="+", value=ir.Constant()):
+                yield name
+            case ir.Augment(target=ir.Name(id=name), operator="+", value=ir.Constant()) if (
+                name in routine.function.global_names
+            ):
+                yield name
+
+
+def serves_a_framework(evidence: Evidence, cache: Value) -> bool:
+    """Whether the container belongs to an instance of a class that is derived from one of another module."""
+    match cache:
+        case Field(base=Instance(class_name=owner)):
+            return any(_has_foreign_base(blueprint, evidence) for blueprint in _related(evidence, owner))
+        case _:
+            return False
+
+
+def _has_foreign_base(blueprint: Blueprint, evidence: Evidence) -> bool:
+    classes = evidence.outline.classes
+    return any(
+        label_of(base) or (base not in classes and base.rpartition(".")[2] not in PLAIN_BASES)
+        for base in blueprint.bases
+    )
+
+
+PLAIN_BASES = frozenset("ABC Enum Exception Generic NamedTuple Protocol TypedDict dict list object set".split())
+
+
+def outlives_operations(evidence: Evidence, cache: Value) -> bool:
+    """Whether the container's owner is there for many operations, as far as the code says so.
+
+    A module's variable is, and what stands in a class body. An instance is if it has locks, threads or queues, if it
+    has coroutines, or if somebody calls its hooks.
+    """
+    match cache:
+        case Global():
+            return True
+        case Field(base=Instance(class_name=owner), name=name):
+            related = _related(evidence, owner)
+            return any(name in blueprint.shared or _serves(blueprint, evidence) for blueprint in related)
+        case _:
+            return False
+
+
+def is_shared(evidence: Evidence, cache: Value) -> bool:
+    """Whether all instances of a class, or all of a module, share the container."""
+    match cache:
+        case Field(base=Instance(class_name=owner), name=name):
+            return any(name in blueprint.shared for blueprint in _related(evidence, owner))
+        case _:
+            return isinstance(cache, Global)
+
+
+def _related(evidence: Evidence, owner: str) -> list[Blueprint]:
+    """The class that has the attribute, its bases and its heirs, as far as they are known."""
+    classes = evidence.outline.classes
+    heirs = [
+        other
+        for other in classes.values()
+        if any(base.name == owner for base in ancestry(evidence.outline, other.name))
+    ]
+    return [*ancestry(evidence.outline, owner), *heirs]
+
+
+def _serves(blueprint: Blueprint, evidence: Evidence) -> bool:
+    built = {word.rpartition(".")[2] for word in blueprint.types.values()}
+    if built & LIVES_LONG:
+        return True
+    return any(_is_hook(name, evidence.outline.routines[routine]) for name, routine in blueprint.methods.items())
+
+
+def _is_hook(name: str, routine: Routine) -> bool:
+    """Whether the method is called for one event of many: a coroutine, or named `on_…`, as callbacks are."""
+    is_protocol = name.startswith("__")
+    return (routine.function.is_async and not is_protocol) or name.startswith(("on_", "_on_"))
+
+
+def sibling_evictions(evidence: Evidence, story: Story) -> Iterator[Eviction]:
+    """Evictions of single entries from a container that this walk fills under the same key, or takes it out of."""
+    insertion = story.insertion
+    for eviction in story.walk.evictions:
+        # What moves from one container into another may have been picked by a sweep.
+        key = eviction.taken if eviction.taken is not None else eviction.key
+        if key is not None and _is_sibling(evidence, eviction.cache, key, insertion):
+            yield eviction
+    for sibling in story.walk.insertions:
+        if _is_sibling(evidence, sibling.cache, sibling.key, insertion):
+            yield from _single_evictions(evidence, sibling.cache)
+
+
+def _is_sibling(evidence: Evidence, cache: Value, key: Value, insertion: Insertion) -> bool:
+    names = cache_name(cache), cache_name(insertion.cache)
+    is_other = not may_be_same_cache(cache, insertion.cache) and names[0] != names[1]
+    # What the class holds for all its instances has another life than what an instance holds.
+    is_alike = is_shared(evidence, cache) == is_shared(evidence, insertion.cache)
+    return is_other and is_alike and compare(key, insertion.key) is Match.SAME
+
+
+def _single_evictions(evidence: Evidence, cache: Value) -> Iterator[Eviction]:
+    for walk in evidence.walks:
+        for eviction in walk.evictions:
+            if may_be_same_cache(eviction.cache, cache) and _is_single(eviction):
+                yield eviction
+
+
+def _is_single(eviction: Eviction) -> bool:
+    """Whether it takes out one entry because its time has come: no sweep, no shutdown."""
+    if eviction.key is None or eviction.is_filtered or ends_a_life(eviction.place.function):
+        return False
+    return not any(
+        isinstance(part, Element) and mentions(part.iterable, eviction.cache) for part in within(eviction.key)
+    )
+
+
+ENDS_OF = {
+    "before": ("after",),
+    "begin": ("end", "finish"),
+    "begun": ("ended", "finished"),
+    "connect": ("disconnect",),
+    "connected": ("disconnected",),
+    "created": ("deleted", "destroyed", "removed"),
+    "enter": ("exit", "leave"),
+    "entered": ("exited", "left"),
+    "open": ("close",),
+    "opened": ("closed",),
+    "pre": ("post",),
+    "prerun": ("postrun",),
+    "start": ("end", "finish", "stop"),
+    "started": ("completed", "ended", "finished", "stopped"),
+}
+"""What a hook's name says of a beginning, and what its counterpart says of the end."""
+
+
+def end_hook(evidence: Evidence, story: Story) -> Routine | None:
+    """The method that is told of the end of what a function of the story is told of the beginning of.
+
+    They go by one name but for one word, and whatever the key is made from the end is given, too. Where a sibling
+    container loses the key again, that says more.
+    """
+    if next(sibling_evictions(evidence, story), None) is not None:
+        return None
+    made_from = {part.name for part in involved(story.insertion.key) if isinstance(part, Parameter)}
+    insertion = story.insertion
+    functions = [story.walk.function, *(place.function for place in insertion.stack), insertion.place.function]
+    for name in dict.fromkeys(functions):
+        start = evidence.outline.routines.get(name)
+        given = made_from if name == story.walk.function else set()
+        hook = _counterpart(start, given, evidence) if start is not None else None
+        if hook is not None:
+            return hook
+    return None
+
+
+def _counterpart(start: Routine, made_from: set[str], evidence: Evidence) -> Routine | None:
+    if start.class_name not in evidence.outline.classes:
+        return None
+    methods = evidence.outline.classes[start.class_name].methods
+    words = start.function.name.split("_")
+    given = made_from or {parameter.name for parameter in start.function.parameters[1:]}
+    for number, word_of_start in enumerate(words):
+        for end in ENDS_OF.get(word_of_start, ()):
+            other = methods.get("_".join([*words[:number], end, *words[number + 1 :]]))
+            hook = evidence.outline.routines[other] if other is not None else None
+            if hook is not None and given and given <= {parameter.name for parameter in hook.function.parameters}:
+                return hook
+    return None
+
+
+def is_only_looked_up(evidence: Evidence, story: Story) -> bool:
+    """Whether a defaultdict is read where nobody means to put anything in: each key that is missing becomes one."""
+    insertion = story.insertion
+    entry = Entry(insertion.cache, insertion.key)
+    routine = evidence.outline.routines.get(insertion.place.function)
+    if insertion.value != entry or routine is None or insertion.place.at not in set(looked_up(routine)):
+        return False
+    return not any(other.cache == entry for other in story.walk.insertions)
+
+
+ITEM_WORDS = frozenset("id ids uid uuid guid sid cid session".split())
+
+
+def item_of(evidence: Evidence, story: Story) -> str | None:
+    """What the key stands for, if it comes with each item: a word of the code such as `message_id`; None if not.
+
+    An identifier names one thing of an open set. That is told by the word at its end, as there is nothing else: a
+    plugin's name and a session's id are both strings.
+    """
+    for hole in holes(story.insertion.key):
+        name = _item_name(hole)
+        if name is not None and not ITEM_WORDS.isdisjoint(_words(name)):
+            return name
+    return None
+
+
+def _words(name: str) -> set[str]:
+    return set(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_").split("_"))
+
+
+def _item_name(hole: Value) -> str | None:
+    """The word by which the code calls a part of a key, through conversions and lookups by a literal."""
+    match hole:
+        case Item(index=Text(value=name)):
+            return name
+        case Applied(arguments=(inner, *_)):
+            return _item_name(inner)
+        case Result(callee=callee, inputs=inputs) if callee.rpartition(".")[2] in ("get", "pop"):
+            return next((given.value for given in inputs if isinstance(given, Text)), None)
+        case Result(callee=callee):
+            return callee.rpartition(".")[2]
+        case Element(iterable=iterable):
+            return _item_name(iterable)
+        case _:
+            return last_name(hole)

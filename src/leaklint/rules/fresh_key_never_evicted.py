@@ -1,0 +1,110 @@
+"""Keys that can never come again enter a long-lived mapping, and nothing takes single entries out.
+
+## What
+
+The key is new each time: a `uuid4()`, a token, a counter, the `id()` of an object, a UUID that the caller hands over.
+No call can ever find the entry again but the one that knows the key, and the module has no eviction for it: none at
+all, or only a `clear()` when everything is shut down.
+
+## Why
+
+Such a mapping has one more entry after every operation, whatever the load looks like: at one request a second 86,400 a
+day. A mapping keyed by `id(obj)` is wrong besides: when the object is gone, another one gets its number and finds the
+stale entry.
+
+## Bad
+
+```python
+import threading
+import uuid
+
+
+class Jobs:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._jobs = {}
+
+    def submit(self, job):
+        number = uuid.uuid4().hex
+        with self._lock:
+            self._jobs[number] = job
+        return job.run(number)
+```
+
+## Good
+
+```python
+import threading
+import uuid
+
+
+class Jobs:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._jobs = {}
+
+    def submit(self, job):
+        number = uuid.uuid4().hex
+        with self._lock:
+            self._jobs[number] = job
+        try:
+            return job.run(number)
+        finally:
+            with self._lock:
+                del self._jobs[number]
+```
+
+## Repair
+
+None: when the entry may go is the author's to say. For keys made by `id(obj)` a `weakref.WeakKeyDictionary` keyed by
+the object itself mostly does.
+
+## A real one
+
+[e2b 2.28.2](https://github.com/e2b-dev/E2B/pull/1434): one HTTP transport per event loop, kept under the loop's `id()`
+after the loop was gone; 2.29.0 has a weak mapping keyed by the loop itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from leaklint.evidence import Evidence, Story
+from leaklint.growth import growing_stories, outlives_operations, why_fresh
+from leaklint.rule import Note, Report, Rule
+from leaklint.telling import code, key_trace, key_words
+
+
+def check(evidence: Evidence) -> Iterable[Report]:
+    """Insertions under fresh keys into containers that only grow."""
+    for story in growing_stories(evidence):
+        reason = why_fresh(evidence, story.insertion.key)
+        insertion = story.insertion
+        # A set of keys that were seen weighs little, and is often made for one run.
+        if reason is not None and insertion.value != insertion.key and outlives_operations(evidence, insertion.cache):
+            yield _report(evidence, story, reason)
+
+
+def _report(evidence: Evidence, story: Story, reason: str) -> Report:
+    key, cache = key_words(evidence, story), code(story.insertion.cache)
+    return Report(
+        code=RULE.code,
+        place=story.insertion.place,
+        message=f"{key} enters {cache} and nothing ever evicts it; {reason}",
+        advice=f"Evict the entry from {cache} when the operation is over, or key a weak mapping by the object.",
+        key=key.strip("`"),
+        story=story,
+        trace=(*key_trace(evidence, story), Note(story.insertion.place, f"nothing in this module evicts from {cache}")),
+    )
+
+
+RULE = Rule(
+    code="LKL107",
+    name="fresh-key-never-evicted",
+    summary="keys that never come again enter, nothing evicts them",
+    default=True,
+    check=check,
+    docs=__doc__,
+    yields_to=("LKL105", "LKL106"),
+)
+"""The rule."""

@@ -1,0 +1,97 @@
+"""A per-item key enters a long-lived mapping, and nothing in the module takes single entries out.
+
+## What
+
+The key comes with each item that is worked on: the id of a message, a session, a task, a stream. The container belongs
+to an object that lives through many of them, it only grows, and nothing shows that its keys come from a closed set.
+Unlike the rules that are on by default this one has no evidence that the author meant the entry to go; it asks.
+
+## Why
+
+Half of the leaks found in released code for language models and web services were of this kind: the mapping was simply
+never emptied. A counter per message id needs some 100 bytes; at 1,000 messages a second that is 8 GB a day.
+
+## Bad
+
+```python
+class Consumer:
+    def __init__(self, limit):
+        self._limit = limit
+        self._attempts = {}
+
+    async def on_failure(self, message, message_id):
+        count = self._attempts.get(message_id, 0) + 1
+        self._attempts[message_id] = count
+        if count > self._limit:
+            await message.discard()
+```
+
+## Good
+
+```python
+class Consumer:
+    def __init__(self, limit):
+        self._limit = limit
+        self._attempts = {}
+
+    async def on_failure(self, message, message_id):
+        count = self._attempts.get(message_id, 0) + 1
+        self._attempts[message_id] = count
+        if count > self._limit:
+            del self._attempts[message_id]
+            await message.discard()
+```
+
+## Repair
+
+None: when the entry may go is the author's to say.
+
+## A real one
+
+[cowrie 3.0.12](https://github.com/cowrie/cowrie/issues/40493): an output plugin kept what it knew of each session;
+3.0.13 deletes it when the session is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from leaklint.evidence import Evidence, Story
+from leaklint.growth import growing_stories, is_only_looked_up, item_of, outlives_operations, serves_a_framework
+from leaklint.rule import Note, Report, Rule
+from leaklint.telling import code, key_trace, key_words
+
+
+def check(evidence: Evidence) -> Iterable[Report]:
+    """Insertions under per-item keys into containers that only grow."""
+    for story in growing_stories(evidence):
+        item = "key that is looked up" if is_only_looked_up(evidence, story) else item_of(evidence, story)
+        cache = story.insertion.cache
+        is_kept_long = outlives_operations(evidence, cache) or serves_a_framework(evidence, cache)
+        if item is not None and is_kept_long:
+            yield _report(evidence, story, item)
+
+
+def _report(evidence: Evidence, story: Story, item: str) -> Report:
+    key, cache = key_words(evidence, story), code(story.insertion.cache)
+    return Report(
+        code=RULE.code,
+        place=story.insertion.place,
+        message=f"{key} enters {cache} for each {item}, and nothing ever evicts it",
+        advice=f"Evict the entry from {cache} when its {item} is over, or limit the size of the mapping.",
+        key=key.strip("`"),
+        story=story,
+        trace=(*key_trace(evidence, story), Note(story.insertion.place, f"nothing in this module evicts from {cache}")),
+    )
+
+
+RULE = Rule(
+    code="LKL201",
+    name="item-key-never-evicted",
+    summary="per-item keys enter, nothing evicts them",
+    default=False,
+    check=check,
+    docs=__doc__,
+    yields_to=("LKL105", "LKL106", "LKL107"),
+)
+"""The rule."""

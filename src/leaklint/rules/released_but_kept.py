@@ -1,0 +1,134 @@
+"""The value is closed, ended or cancelled, and its entry stays in the mapping.
+
+## What
+
+An operation is done with what it keeps under a key: it calls its `close()`, `end()` or `cancel()`, or puts None in its
+place. The entry itself stays, and nothing in the module takes single entries out.
+
+## Why
+
+The author knew the moment when the value was of no more use; the mapping still holds it, and everything that it refers
+to. In tracing code this is one span per request, with all its attributes: 10,000 requests an hour are 240,000 a day.
+
+## Bad
+
+```python
+class SpanHandler:
+    def __init__(self, tracer):
+        self._tracer = tracer
+        self._spans = {}
+
+    def on_start(self, run_id, name):
+        self._spans[run_id] = self._tracer.start_span(name)
+
+    def on_end(self, run_id):
+        self._spans[run_id].end()
+```
+
+## Good
+
+```python
+class SpanHandler:
+    def __init__(self, tracer):
+        self._tracer = tracer
+        self._spans = {}
+
+    def on_start(self, run_id, name):
+        self._spans[run_id] = self._tracer.start_span(name)
+
+    def on_end(self, run_id):
+        self._spans.pop(run_id).end()
+```
+
+## Repair
+
+None: evict the entry where its value is done with, unless somebody still asks for it.
+
+## A real one
+
+[opentelemetry-instrumentation-langchain 0.43.1](https://github.com/traceloop/openllmetry/pull/3216): the end hook ends
+the span of each run and keeps its entry; 0.44.0 deletes the entry in the same method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from leaklint.evidence import Evidence, Story, may_be_same_cache
+from leaklint.flow.events import Place, Release, Walk
+from leaklint.growth import end_hook, growing_stories, outlives_operations, why_fresh
+from leaklint.model import Span
+from leaklint.outline import Routine
+from leaklint.rule import Note, Report, Rule
+from leaklint.telling import code, key_trace, key_words, short
+from leaklint.usage import ends_a_life
+from leaklint.values import Element, mentions, within
+
+
+def check(evidence: Evidence) -> Iterable[Report]:
+    """Values that are done with on some way out that leaves their entry in a container that only grows."""
+    told = list(_released(evidence))
+    yield from told
+    known = {report.story.insertion.cache for report in told}
+    for story in growing_stories(evidence):
+        hook = end_hook(evidence, story) if story.insertion.cache not in known else None
+        if hook is not None:
+            yield _report_of_hook(evidence, story, hook)
+
+
+def _released(evidence: Evidence) -> Iterator[Report]:
+    for story in growing_stories(evidence):
+        cache = story.insertion.cache
+        if not outlives_operations(evidence, cache) and why_fresh(evidence, story.insertion.key) is None:
+            continue
+        for walk in evidence.walks:
+            for release in _kept(walk):
+                if may_be_same_cache(release.cache, cache) and not _is_of_all(release):
+                    yield _report(evidence, story, release)
+
+
+def _kept(walk: Walk) -> Iterable[Release]:
+    """What a walk released and left in, on ways out without an exception."""
+    if ends_a_life(walk.function):
+        return ()
+    return dict.fromkeys(release for way_out in walk.exits if way_out.kind != "raise" for release in way_out.released)
+
+
+def _is_of_all(release: Release) -> bool:
+    """Whether a loop over the whole container does it: that is its end, not an item's."""
+    if ends_a_life(release.place.function):
+        return True
+    return any(isinstance(part, Element) and mentions(part.iterable, release.cache) for part in within(release.key))
+
+
+def _report(evidence: Evidence, story: Story, release: Release) -> Report:
+    key, cache = key_words(evidence, story), code(story.insertion.cache)
+    what = "is replaced by None" if release.method == "= None" else f"is done with (`{release.method}()`)"
+    return Report(
+        code=RULE.code,
+        place=release.place,
+        message=f"the value {what}, its entry stays in {cache}",
+        advice=f"Evict the entry from {cache} where its value is done with.",
+        key=key.strip("`"),
+        story=story,
+        trace=(*key_trace(evidence, story), Note(release.place, f"the value {what}, and nothing evicts the entry")),
+    )
+
+
+def _report_of_hook(evidence: Evidence, story: Story, hook: Routine) -> Report:
+    key, cache = key_words(evidence, story), code(story.insertion.cache)
+    name, at = f"`{short(hook.name)}`", hook.function.at
+    place = Place(hook.name, Span(at.line, at.column, at.line, at.column + len("def")))
+    return Report(
+        code=RULE.code,
+        place=story.insertion.place,
+        message=f"{key} enters {cache}, and {name} ends the same item and leaves its entry in",
+        advice=f"Evict the entry from {cache} in {name}.",
+        key=key.strip("`"),
+        story=story,
+        trace=(*key_trace(evidence, story), Note(place, f"{name} is told of the end, and nothing evicts the entry")),
+    )
+
+
+RULE = Rule("LKL106", "released-but-kept", "the value is closed or ended, its entry stays", True, check, __doc__)
+"""The rule."""

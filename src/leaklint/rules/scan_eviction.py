@@ -1,0 +1,430 @@
+"""The keys to evict are found by testing every key of the cache.
+
+## What
+
+A cleanup goes through all keys of a long-lived mapping or set and evicts those that begin with a prefix, match a
+pattern, or have the operation's id as one of their parts. A sweep by age, by size or by the state of the value is
+something else and stays silent, and so does whatever takes all entries.
+
+## Why
+
+The cost of one cleanup grows with the entries of all other operations: with 1,000 batches of 40 entries in flight each
+cleanup tests 40,000 keys, all of them together 40 million. Other threads change the cache during the scan
+(`RuntimeError: dictionary changed size during iteration`). And when the key's pattern changes in the place that builds
+it, the scan goes on finding nothing and says so to nobody; `batch-1` also begins the keys of `batch-10`.
+
+## Bad
+
+```python
+class Transform:
+    def __init__(self, factory):
+        self._factory = factory
+        self._clients = {}
+
+    def process(self, rows, state_id):
+        try:
+            for index, row in enumerate(rows):
+                key = f"{state_id}_r{index}"
+                self._clients[key] = self._factory(key)
+                self._clients[key].send(row)
+        finally:
+            for key in list(self._clients):
+                if key.startswith(f"{state_id}_r"):
+                    del self._clients[key]
+```
+
+## Good
+
+```python
+class Transform:
+    def __init__(self, factory):
+        self._factory = factory
+        self._clients = {}
+
+    def process(self, rows, state_id):
+        tracked_keys = []
+        try:
+            for index, row in enumerate(rows):
+                key = f"{state_id}_r{index}"
+                tracked_keys.append(key)
+                self._clients[key] = self._factory(key)
+                self._clients[key].send(row)
+        finally:
+            for key in tracked_keys:
+                self._clients.pop(key, None)
+```
+
+## Repair
+
+None: where the keys could be tracked is the author's to say. Keep them in a list beside the line that builds them, or
+keep the entries of one operation in a mapping of their own (`cache[state_id][index]`), which one eviction takes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from leaklint import ir
+from leaklint.containers import Kind
+from leaklint.evidence import Evidence, Story, cache_name, may_be_same_cache
+from leaklint.flow.caches import kind_of
+from leaklint.flow.events import Eviction, Place
+from leaklint.ir_walk import in_scope, last_part
+from leaklint.model import Span
+from leaklint.outline import Routine, label_of
+from leaklint.rule import Note, Report, Rule
+from leaklint.telling import code, words
+from leaklint.values import Element, within
+
+_ITERATED = frozenset("copy frozenset iter keys list reversed set sorted tuple".split())
+_BEGINNINGS = frozenset({"startswith", "endswith"})
+_MATCHERS = frozenset("fnmatch fnmatchcase fullmatch match search".split())
+_SPLITTERS = frozenset("partition removeprefix removesuffix rpartition rsplit split".split())
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """A pass over all keys of a container."""
+
+    loop: Span
+    """The loop as the walk names it: the `for`, or a comprehension's iterable."""
+    over: ir.Expression
+    """The container."""
+    spot: Span
+    keys: frozenset[str]
+    """The variables that hold a key."""
+    parts: frozenset[str]
+    """The variables that hold a part of a key."""
+    tests: tuple[tuple[ir.Expression, bool], ...]
+    """The conditions under which something is picked, and whether they must hold for that."""
+    body: tuple[ir.Statement, ...] = ()
+
+
+def check(evidence: Evidence) -> Iterable[Report]:
+    """Evictions of what a scan over the cache's keys has picked by a part of the key."""
+    scans: dict[str, list[Scan]] = {}
+    for walk in evidence.walks:
+        for eviction in walk.evictions:
+            story = next((s for s in evidence.stories if may_be_same_cache(s.insertion.cache, eviction.cache)), None)
+            if story is None or _is_bounded(evidence, eviction):
+                continue
+            for name in dict.fromkeys((eviction.place.function, *(place.function for place in eviction.stack))):
+                routine = evidence.outline.routines.get(name)
+                if routine is None or label_of(name):
+                    continue
+                if name not in scans:
+                    scans[name] = list(_scans(routine))
+                for scan in scans.get(name, ()):
+                    picking = _picking_test(scan, eviction, name, evidence)
+                    if picking is not None:
+                        yield _report(evidence, story, eviction, Place(name, scan.spot), picking)
+
+
+def _is_bounded(evidence: Evidence, eviction: Eviction) -> bool:
+    """Whether the module limits the cache's length, which limits the scan too."""
+    name = cache_name(eviction.cache)
+    return any(bounded == name for _, bounded in evidence.bounded)
+
+
+def _picking_test(scan: Scan, eviction: Eviction, function: str, evidence: Evidence) -> ir.Expression | None:
+    """The test by which the scan picks what is evicted; None if it is no scan of this cache, or by something else."""
+    loops = {turn.loop for turn in eviction.turns}
+    loops |= {part.loop for part in within(eviction.key) if isinstance(part, Element)} if eviction.key else set()
+    is_replaced = scan.loop == eviction.place.at
+    if not (is_replaced or scan.loop in loops) or _name_of(scan.over, evidence, function) != cache_name(eviction.cache):
+        return None
+    takes_attributes = kind_of(eviction.cache, evidence.outline) is not Kind.SET
+    tests = [*scan.tests, *_tests_around(scan, eviction, function)]
+    if any(_is_about_order(test) for test, _ in tests):
+        return None
+    for test, holds in tests:
+        found = _part_test(test, holds, scan, takes_attributes=takes_attributes)
+        if found is not None:
+            return found
+    return None
+
+
+def _name_of(container: ir.Expression, evidence: Evidence, function: str) -> str | None:
+    """The word of the container; of a local alias (`clients = self._clients`) that of what it stands for."""
+    while isinstance(container, ir.Subscript):
+        container = container.value
+    if isinstance(container, ir.Name):
+        value = _assigned(container.id, evidence.outline.routines[function].function)
+        if isinstance(value, ir.Attribute | ir.Name | ir.Subscript):
+            return _name_of(value, evidence, function)
+    return last_part(container)
+
+
+def _assigned(name: str, function: ir.Function) -> ir.Expression | None:
+    """What the variable is set to, if that is one thing."""
+    values = [
+        node.value
+        for node in in_scope(function)
+        if isinstance(node, ir.Assign)
+        and any(isinstance(target, ir.Name) and target.id == name for target in node.targets)
+    ]
+    return values[0] if len(values) == 1 else None
+
+
+def _scans(routine: Routine) -> Iterator[Scan]:
+    """Loops and comprehensions of the routine over all keys of something."""
+    function = routine.function
+    for node in in_scope(function):
+        match node:
+            case ir.For(target=target, iterable=iterable, body=body, at=at):
+                yield from _loop(target, iterable, body, at, function)
+            case ir.Comprehension(clauses=(clause,)):
+                yield from _clause(clause, node.at, clause.iterable.at)
+            case ir.Call(function=ir.Attribute(name="difference_update"), arguments=(given,), at=at):
+                if isinstance(given.value, ir.Comprehension) and len(given.value.clauses) == 1:
+                    yield from _clause(given.value.clauses[0], at, at)
+            case ir.Augment(operator="-", value=ir.Comprehension(clauses=(clause,)), at=at):
+                yield from _clause(clause, at, at)
+            case ir.Assign(value=ir.Comprehension(kind="dict" | "set", clauses=(clause,)), at=at):
+                # What the comprehension keeps stays in, so its conditions must fail for what goes.
+                yield from (msgspec.structs.replace(s, tests=_negated(s.tests)) for s in _clause(clause, at, at))
+
+
+def _loop(
+    target: ir.Expression, iterable: ir.Expression, body: tuple[ir.Statement, ...], at: Span, function: ir.Function
+) -> Iterator[Scan]:
+    """A `for` over the container itself, or over what a comprehension or `filter` has picked from it."""
+    source = _assigned(iterable.id, function) if isinstance(iterable, ir.Name) else None
+    match _unwrapped(source or iterable)[0]:
+        case ir.Comprehension(clauses=(clause,)) as picked:
+            yield from _clause(clause, picked.at if source is not None else iterable.at, at)
+        case ir.Call(function=ir.Name(id="filter"), arguments=(chosen, given)) as picked:
+            yield from _filtered(chosen.value, given.value, picked.at, at)
+        case _:
+            yield _pass(target, iterable, body, at)
+            for collecting in _collecting(iterable, function):
+                yield _pass(collecting.target, collecting.iterable, collecting.body, at)
+
+
+def _pass(target: ir.Expression, iterable: ir.Expression, body: tuple[ir.Statement, ...], loop: Span) -> Scan:
+    over, has_values = _unwrapped(iterable)
+    keys, parts = _key_names(target, has_values=has_values)
+    keys, parts = _with_derived(keys, parts, body)
+    return Scan(loop, over, iterable.at, keys, parts, (), body)
+
+
+def _collecting(iterable: ir.Expression, function: ir.Function) -> Iterator[ir.For]:
+    """The loops that put what they pick into the list that is gone through here."""
+    name = _unwrapped(iterable)[0]
+    if not isinstance(name, ir.Name):
+        return
+    for node in in_scope(function):
+        if isinstance(node, ir.For) and any(
+            _collects(inner, name.id) for part in node.body for inner in in_scope(part)
+        ):
+            yield node
+
+
+def _collects(node: msgspec.Struct, name: str) -> bool:
+    match node:
+        case ir.Call(function=ir.Attribute(value=ir.Name(id=receiver), name="append" | "add")):
+            return receiver == name
+        case _:
+            return False
+
+
+def _clause(clause: ir.Clause, spot: Span, loop: Span) -> Iterator[Scan]:
+    over, has_values = _unwrapped(clause.iterable)
+    keys, parts = _key_names(clause.target, has_values=has_values)
+    yield Scan(loop, over, spot, keys, parts, tuple((condition, True) for condition in clause.conditions))
+
+
+def _filtered(chosen: ir.Expression, given: ir.Expression, spot: Span, loop: Span) -> Iterator[Scan]:
+    """`filter(lambda key: …, cache)`."""
+    if isinstance(chosen, ir.Lambda) and chosen.function.parameters:
+        over, has_values = _unwrapped(given)
+        name, (kept,) = chosen.function.parameters[0].name, chosen.function.body
+        if isinstance(kept, ir.Return) and kept.value is not None and not has_values:
+            yield Scan(loop, over, spot, frozenset({name}), frozenset(), ((kept.value, True),))
+
+
+def _negated(tests: tuple[tuple[ir.Expression, bool], ...]) -> tuple[tuple[ir.Expression, bool], ...]:
+    return tuple((test, not holds) for test, holds in tests)
+
+
+def _unwrapped(iterable: ir.Expression) -> tuple[ir.Expression, bool]:
+    """`cache` of `list(cache.items())`, and whether its values come with the keys."""
+    has_values = False
+    while isinstance(iterable, ir.Call):
+        match iterable:
+            case ir.Call(function=ir.Name(id=name), arguments=(given,)) if name in _ITERATED:
+                iterable = given.value
+            case ir.Call(function=ir.Attribute(value=value, name="keys" | "copy"), arguments=()):
+                iterable = value
+            case ir.Call(function=ir.Attribute(value=value, name="items"), arguments=()):
+                iterable, has_values = value, True
+            case _:
+                break
+    return iterable, has_values
+
+
+def _key_names(target: ir.Expression, *, has_values: bool) -> tuple[frozenset[str], frozenset[str]]:
+    """The variables that the target gives a key to, and those that get a part of one."""
+    if has_values:
+        is_pair = isinstance(target, ir.Display) and len(target.items) == 2
+        target = target.items[0] if isinstance(target, ir.Display) and is_pair else ir.Opaque(target.at, ())
+    if isinstance(target, ir.Name):
+        return frozenset({target.id}), frozenset()
+    if isinstance(target, ir.Display):
+        return frozenset(), frozenset(node.id for node in in_scope(target) if isinstance(node, ir.Name))
+    return frozenset(), frozenset()
+
+
+def _with_derived(
+    keys: frozenset[str], parts: frozenset[str], body: tuple[ir.Statement, ...]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Variables of the loop that are read from the key: `session, _ = key`, `session = key.split(":")[0]`."""
+    for statement in body:
+        match statement:
+            case ir.Assign(targets=(ir.Display() as target,), value=value) if _reads(value, keys) or (
+                isinstance(value, ir.Name) and value.id in keys
+            ):
+                parts |= {node.id for node in in_scope(target) if isinstance(node, ir.Name)}
+            case ir.Assign(targets=(ir.Name(id=name),), value=value) if _reads(value, keys):
+                parts |= {name}
+    return keys, parts
+
+
+def _tests_around(scan: Scan, eviction: Eviction, function: str) -> Iterator[tuple[ir.Expression, bool]]:
+    """The `if` statements of the loop's body that decide whether the key is evicted, or collected for that."""
+    site = next((place.at for place in (*eviction.stack, eviction.place) if place.function == function), None)
+    for statement in scan.body:
+        for node in in_scope(statement):
+            if not isinstance(node, ir.If):
+                continue
+            goes_on = statement is node and bool(node.body) and isinstance(node.body[-1], ir.Continue)
+            if _leads_on(node.body, site):
+                yield node.test, True
+            elif goes_on or _leads_on(node.otherwise, site):
+                yield node.test, False
+
+
+def _leads_on(body: tuple[ir.Statement, ...], site: Span | None) -> bool:
+    """Whether the statements evict, or collect what is evicted later."""
+    if site is not None and any(statement.at.contains(site) for statement in body):
+        return True
+    return any(
+        isinstance(node, ir.Call)
+        and isinstance(node.function, ir.Attribute)
+        and node.function.name in ("append", "add")
+        for statement in body
+        for node in in_scope(statement)
+    )
+
+
+def _is_about_order(test: ir.Expression) -> bool:
+    """Whether something is greater than something else: an age, a size."""
+    return any(isinstance(node, ir.Compare) and node.operator in ("<", "<=", ">", ">=") for node in in_scope(test))
+
+
+def _part_test(test: ir.Expression, holds: bool, scan: Scan, *, takes_attributes: bool) -> ir.Expression | None:
+    """The part of a test that asks about a part of the key and is true of what is evicted."""
+    match test:
+        case ir.Not(value=value):
+            return _part_test(value, not holds, scan, takes_attributes=takes_attributes)
+        case ir.Boolean(values=values):
+            tests = (_part_test(value, holds, scan, takes_attributes=takes_attributes) for value in values)
+            return next((found for found in tests if found is not None), None)
+        case ir.Walrus(value=value):
+            return _part_test(value, holds, scan, takes_attributes=takes_attributes)
+        case ir.Compare(operator="==" | "!=" | "is" | "is not" as operator, left=left, right=right):
+            is_equal = holds is (operator in ("==", "is"))
+            if isinstance(right, ir.Constant) and right.value == "None":
+                return _part_test(left, not is_equal, scan, takes_attributes=takes_attributes)
+            for one, other in ((left, right), (right, left)):
+                if is_equal and _is_part(one, scan, takes_attributes) and _is_variable(other, scan):
+                    return test
+        case ir.Compare(operator="in" | "not in" as operator, left=left, right=right):
+            if holds is (operator == "in") and _is_key(right, scan, takes_attributes) and _is_variable(left, scan):
+                return test
+        case ir.Call() if holds and _is_pattern_test(test, scan, takes_attributes):
+            return test
+    return None
+
+
+def _is_pattern_test(call: ir.Call, scan: Scan, takes_attributes: bool) -> bool:
+    """`key.startswith(prefix)`, `re.match(pattern, key)`, `pattern.match(key)`, `fnmatch(key, pattern)`."""
+    given = [argument.value for argument in call.arguments]
+    name = last_part(call.function)
+    owner = call.function.value if isinstance(call.function, ir.Attribute) else None
+    if name in _BEGINNINGS and owner is not None:
+        return _is_key(owner, scan, takes_attributes) and any(_is_variable(value, scan) for value in given)
+    if name not in _MATCHERS or not any(_is_key(value, scan, takes_attributes) for value in given):
+        return False
+    others = [value for value in given if not _is_key(value, scan, takes_attributes)]
+    return any(_is_variable(value, scan) for value in (others or ([owner] if owner is not None else [])))
+
+
+def _is_key(expression: ir.Expression, scan: Scan, takes_attributes: bool) -> bool:
+    """Whether the expression is a key, as a string too, or a part of one."""
+    match expression:
+        case ir.Name(id=name):
+            return name in scan.keys or name in scan.parts
+        case ir.Call(function=ir.Name(id="str" | "repr"), arguments=(given,)):
+            return _is_key(given.value, scan, takes_attributes)
+        case _:
+            return _is_part(expression, scan, takes_attributes)
+
+
+def _is_part(expression: ir.Expression, scan: Scan, takes_attributes: bool) -> bool:
+    if isinstance(expression, ir.Name):
+        return expression.id in scan.parts
+    if isinstance(expression, ir.Attribute) and not takes_attributes:
+        return False
+    return _reads(expression, scan.keys)
+
+
+def _reads(expression: ir.Expression | None, keys: frozenset[str]) -> bool:
+    """`key[0]`, `key.session`, `key.split(":")[0]`, `key.partition(":")`."""
+    is_part = False
+    while True:
+        match expression:
+            case ir.Subscript(value=inner) | ir.Attribute(value=inner):
+                expression, is_part = inner, True
+            case ir.Call(function=ir.Attribute(value=inner, name=name)) if name in _SPLITTERS:
+                expression, is_part = inner, True
+            case ir.Name(id=name):
+                return is_part and name in keys
+            case _:
+                return False
+
+
+def _is_variable(expression: ir.Expression, scan: Scan) -> bool:
+    """Whether the expression differs from one cleanup to the next: a name that is no constant's, not of the scan."""
+    names = [node.id for node in in_scope(expression) if isinstance(node, ir.Name)]
+    words = [node.name for node in in_scope(expression) if isinstance(node, ir.Attribute)]
+    if not names or any(name in scan.keys | scan.parts for name in names):
+        return False
+    is_constant = any(word.isupper() for word in (*names, *words))
+    return not is_constant and any(not name[:1].isupper() for name in names)
+
+
+def _report(evidence: Evidence, story: Story, eviction: Eviction, place: Place, test: ir.Expression) -> Report:
+    picked = words(evidence, test.at, None) if test.at.line == test.at.end_line else "a part of the key"
+    cache = code(eviction.cache)
+    insertion = story.insertion
+    notes = [
+        Note(insertion.place, f"inserted into {cache} here"),
+        Note(Place(place.function, test.at), f"every key of {cache} is tested for {picked}"),
+    ]
+    if eviction.place.at != place.at:
+        notes.append(Note(eviction.place, "what the scan has picked is evicted here"))
+    return Report(
+        code=RULE.code,
+        place=place,
+        message=f"every key of {cache} is tested to find those to evict: {picked}",
+        advice="Track the keys that the operation inserts and evict each, or keep them in a mapping of their own.",
+        key=picked.strip("`"),
+        story=story,
+        trace=tuple(notes),
+        eviction=eviction,
+    )
+
+
+RULE = Rule("LKL202", "scan-eviction", "the keys to evict are found by testing every key", False, check, __doc__)

@@ -1,0 +1,111 @@
+"""Two mappings are filled under one key; the cleanup evicts one of them.
+
+## What
+
+An operation puts an entry under the same key into two long-lived containers, or moves it from one into the other. One
+of the two has an eviction for such keys, the other has none anywhere in the module.
+
+## Why
+
+The eviction shows that such keys end. The forgotten container keeps them all: it is mostly the one that was added
+later, for statistics, for ownership, for "already seen".
+
+## Bad
+
+```python
+import threading
+
+
+class Sessions:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._sessions = {}
+        self._owners = {}
+
+    def open(self, session_id, session, owner):
+        with self._lock:
+            self._sessions[session_id] = session
+            self._owners[session_id] = owner
+
+    def close_session(self, session_id):
+        with self._lock:
+            del self._sessions[session_id]
+```
+
+## Good
+
+```python
+import threading
+
+
+class Sessions:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._sessions = {}
+        self._owners = {}
+
+    def open(self, session_id, session, owner):
+        with self._lock:
+            self._sessions[session_id] = session
+            self._owners[session_id] = owner
+
+    def close_session(self, session_id):
+        with self._lock:
+            del self._sessions[session_id]
+            del self._owners[session_id]
+```
+
+## Repair
+
+None: where the forgotten container loses its key is the author's to say; mostly beside the sibling's eviction.
+
+## A real one
+
+[h2 3.0.1](https://github.com/python-hyper/h2/issues/1163): each stream that ends moves from one mapping into a second
+one, which nothing trims as long as the connection is open; 3.1.0 limits its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from leaklint.evidence import Evidence, Story
+from leaklint.flow.events import Eviction
+from leaklint.growth import growing_stories, sibling_evictions
+from leaklint.rule import Note, Report, Rule
+from leaklint.telling import code, key_trace, key_words
+
+
+def check(evidence: Evidence) -> Iterable[Report]:
+    """Containers that only grow, filled under a key that a sibling container loses again."""
+    for story in growing_stories(evidence):
+        evicted = next(sibling_evictions(evidence, story), None)
+        if evicted is not None:
+            yield _report(evidence, story, evicted)
+
+
+def _report(evidence: Evidence, story: Story, eviction: Eviction) -> Report:
+    key, cache = key_words(evidence, story), code(story.insertion.cache)
+    sibling = code(eviction.cache)
+    return Report(
+        code=RULE.code,
+        place=story.insertion.place,
+        message=f"{key} enters {cache} for ever; its sibling {sibling} evicts such keys",
+        advice=f"Evict the key from {cache} where {sibling} evicts it.",
+        key=key.strip("`"),
+        story=story,
+        trace=(*key_trace(evidence, story), Note(eviction.place, f"evicted from {sibling} here, not from {cache}")),
+        eviction=eviction,
+    )
+
+
+RULE = Rule(
+    code="LKL105",
+    name="sibling-forgotten",
+    summary="two mappings share their keys, the cleanup evicts one",
+    default=True,
+    check=check,
+    docs=__doc__,
+    yields_to=("LKL106",),
+)
+"""The rule."""

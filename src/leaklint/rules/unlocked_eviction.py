@@ -1,0 +1,328 @@
+"""A cache that a lock guards everywhere else is evicted without the lock.
+
+## What
+
+Most insertions and evictions of a long-lived mapping or set happen under one lock, which is an attribute or a global
+that a `with` holds; one eviction happens without it. A helper that all its callers call under the lock counts as
+guarded. What a constructor or a shutdown does is silent, and so is an eviction under an `asyncio` lock's cache that
+does not wait between looking and evicting: nothing can come between.
+
+## Why
+
+Whoever holds the lock has looked into the cache and goes by what was there. Between `if key not in cache` and the use
+of `cache[key]` the eviction takes the entry away, which is a `KeyError`; between the creation of a value and its
+insertion the eviction finds nothing to evict, and the entry stays for good. One such race in 10,000 operations is 100
+entries left behind after a day of ten operations a second.
+
+## Bad
+
+```python
+import threading
+
+
+class Pool:
+    def __init__(self, connect):
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._connections = {}
+
+    def get(self, host):
+        with self._lock:
+            if host not in self._connections:
+                self._connections[host] = self._connect(host)
+            return self._connections[host]
+
+    def replace(self, host):
+        with self._lock:
+            self._connections[host] = self._connect(host)
+
+    def forget(self, host):
+        self._connections.pop(host, None)
+```
+
+## Good
+
+```python
+import threading
+
+
+class Pool:
+    def __init__(self, connect):
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._connections = {}
+
+    def get(self, host):
+        with self._lock:
+            if host not in self._connections:
+                self._connections[host] = self._connect(host)
+            return self._connections[host]
+
+    def replace(self, host):
+        with self._lock:
+            self._connections[host] = self._connect(host)
+
+    def forget(self, host):
+        with self._lock:
+            self._connections.pop(host, None)
+```
+
+## Repair
+
+None: a lock that is not reentrant and is already held by an unseen caller would stop the program for good. Hold the
+lock around the eviction, and close the evicted value after the lock is free again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from leaklint import ir
+from leaklint.evidence import Evidence, Story, cache_name, may_be_same_cache
+from leaklint.flow.events import Eviction, Insertion, Place
+from leaklint.ir_walk import in_scope, last_part
+from leaklint.outline import Routine, ancestry, label_of
+from leaklint.rule import Note, Report, Rule
+from leaklint.telling import code, eviction_words
+from leaklint.usage import SHUTDOWN_NAMES
+from leaklint.values import Field, Global, Instance, Value, spell
+
+LEAST = 2
+"""Accesses under a lock that show that it guards the cache."""
+LOCK_TYPES = frozenset({"Condition", "Lock", "RLock"})
+_LOCK_WORDS = frozenset("cond condition cv guard lock locked locks mutex rlock synchronized".split())
+_BEGINNING_NAMES = frozenset("configure init initialize reset setup start".split())
+_QUIET_MANAGERS = frozenset("closing nullcontext open redirect_stderr redirect_stdout suppress".split())
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A place that inserts or evicts, with every way that the walks came there."""
+
+    place: Place
+    accesses: tuple[Insertion | Eviction, ...]
+
+    def is_guarded_by(self, lock: Value) -> bool:
+        """Whether every way to it holds the lock."""
+        return all(lock in access.locks for access in self.accesses)
+
+
+def check(evidence: Evidence) -> Iterable[Report]:
+    """Evictions without the lock that is held at most other insertions and evictions."""
+    told: set[Place] = set()
+    for story in _first_stories(evidence):
+        sites = [site for site in _sites(evidence, story.insertion.cache) if not _is_alone(site, evidence)]
+        lock = _guarding_lock(sites, evidence)
+        if lock is None:
+            continue
+        guarded = [site for site in sites if site.is_guarded_by(lock)]
+        for site in sites:
+            eviction = site.accesses[0]
+            if site.place in told or not isinstance(eviction, Eviction) or not _is_at_fault(site, lock, evidence):
+                continue
+            others = len(sites) - 1 - len(guarded)
+            reads = _guarded_reads(evidence, story.insertion.cache, lock)
+            if len(guarded) + reads >= LEAST and len(guarded) > others:
+                told.add(site.place)
+                yield _report(evidence, story, eviction, lock, guarded)
+
+
+def _first_stories(evidence: Evidence) -> list[Story]:
+    """One story per cache."""
+    first: dict[Value, Story] = {}
+    for story in evidence.stories:
+        first.setdefault(story.insertion.cache, story)
+    return list(first.values())
+
+
+def _sites(evidence: Evidence, cache: Value) -> list[Site]:
+    found: dict[Place, list[Insertion | Eviction]] = {}
+    for walk in evidence.walks:
+        accesses: tuple[Insertion | Eviction, ...] = (*walk.insertions, *walk.evictions)
+        for access in accesses:
+            if may_be_same_cache(access.cache, cache):
+                found.setdefault(access.place, []).append(access)
+    return [Site(place, tuple(accesses)) for place, accesses in found.items()]
+
+
+def _is_alone(site: Site, evidence: Evidence) -> bool:
+    """Whether nobody else can be there: a constructor, a shutdown, a start, a child process after `fork`."""
+    return any(_is_lonely(name, access) for access in site.accesses for name in _functions(access))
+
+
+def _functions(access: Insertion | Eviction) -> Iterator[str]:
+    return (place.function for place in (*access.stack, access.place))
+
+
+def _is_lonely(function: str, access: Insertion | Eviction) -> bool:
+    name = _short(function)
+    words = set(name.split("_"))
+    takes_all = "all" in words or (isinstance(access, Eviction) and access.key is None)
+    if _is_protocol(function):
+        return True
+    is_ending = name in SHUTDOWN_NAMES or (takes_all and not words.isdisjoint(SHUTDOWN_NAMES))
+    return is_ending or name.partition("_")[0] in _BEGINNING_NAMES or not words.isdisjoint({"fork", "test", "testing"})
+
+
+def _is_protocol(function: str) -> bool:
+    """Whether Python itself calls the method when an object begins or ends: `__setstate__`, `__enter__`."""
+    name = function.partition("@")[0].rpartition(".")[2]
+    return name.startswith("__") and name.endswith("__") and not name.endswith("item__") and name != "__call__"
+
+
+def _short(function: str) -> str:
+    return function.rpartition(":")[2].partition("@")[0].rpartition(".")[2].strip("_")
+
+
+def _guarding_lock(sites: list[Site], evidence: Evidence) -> Value | None:
+    """The lock that guards the most of the sites and every insertion: one that also guards some is something else's."""
+    held = Counter(lock for site in sites for lock in _locks_at(site) if _is_lock(lock, evidence))
+    inserting = [site for site in sites if isinstance(site.accesses[0], Insertion)]
+    for lock, _ in held.most_common(1):
+        if inserting and all(site.is_guarded_by(lock) for site in inserting):
+            return lock
+    return None
+
+
+def _locks_at(site: Site) -> set[Value]:
+    return {lock for lock in site.accesses[0].locks if site.is_guarded_by(lock)}
+
+
+def _is_lock(manager: Value, evidence: Evidence) -> bool:
+    """Whether the value is one lock for the whole cache: an attribute or a global that is built or called so."""
+    match manager:
+        case Field(base=Instance(), name=name) | Global(name=name):
+            built = _built_type(manager, evidence)
+            is_called_so = not _LOCK_WORDS.isdisjoint(name.lower().split("_"))
+            return built.rpartition(".")[2] in LOCK_TYPES if built is not None else is_called_so
+        case _:
+            return False
+
+
+def _built_type(lock: Value, evidence: Evidence) -> str | None:
+    """What the attribute or global is built as, if the module says so: `threading.Lock`."""
+    match lock:
+        case Field(base=Instance(class_name=owner), name=name):
+            classes = [evidence.outline.classes[relative] for relative in _relatives(owner, evidence)]
+            return next((blueprint.types[name] for blueprint in classes if name in blueprint.types), None)
+        case Global(name=name):
+            return evidence.outline.types.get(name)
+        case _:
+            return None
+
+
+def _relatives(owner: str, evidence: Evidence) -> list[str]:
+    """The class, its bases and its subclasses."""
+    outline = evidence.outline
+    above = [blueprint.name for blueprint in ancestry(outline, owner)]
+    below = [name for name in outline.classes if any(base.name == owner for base in ancestry(outline, name))]
+    return list(dict.fromkeys((*above, *below)))
+
+
+def _is_at_fault(site: Site, lock: Value, evidence: Evidence) -> bool:
+    """Whether no way to the eviction holds this lock, or anything that may be one."""
+    if label_of(site.place.function):
+        return False
+    for access in site.accesses:
+        if not access.stack and _is_private(site.place.function):
+            # Nobody in sight calls it: whoever does may hold the lock.
+            return False
+        if any(_may_lock(manager, evidence) for manager in access.locks):
+            return False
+        routines = [evidence.outline.routines.get(name) for name in _functions(access)]
+        if any(routine is not None and _takes_the_lock_itself(routine, lock) for routine in routines):
+            return False
+    if _is_asynchronous(lock, evidence):
+        return _waits_before(site, evidence)
+    return True
+
+
+def _is_private(function: str) -> bool:
+    name = function.partition("@")[0].rpartition(".")[2]
+    return name.startswith("_") and not name.endswith("__")
+
+
+def _may_lock(manager: Value, evidence: Evidence) -> bool:
+    """Whether a context manager may be a lock, or hold one; `suppress` and `open` do not."""
+    name = spell(manager).partition("(")[0].rpartition(".")[2]
+    return name not in _QUIET_MANAGERS
+
+
+def _takes_the_lock_itself(routine: Routine, lock: Value) -> bool:
+    """Whether the routine calls `lock.acquire()`, is decorated to hold it, or says by its name that its caller does."""
+    words = {part for name in (*routine.decorations, routine.function.name) for part in name.lower().split("_")}
+    if not words.isdisjoint(_LOCK_WORDS | {"unlocked", "nolock", "unsafe", "synchronised"}):
+        return True
+    return any(isinstance(node, ir.Attribute) and node.name == "acquire" for node in in_scope(routine.function))
+
+
+def _is_asynchronous(lock: Value, evidence: Evidence) -> bool:
+    """Whether some `async with` takes the lock, in the class that it belongs to."""
+    name = cache_name(lock)
+    classes: list[str | None] = [*evidence.outline.classes, None]
+    if isinstance(lock, Field) and isinstance(lock.base, Instance):
+        classes = [*_relatives(lock.base.class_name, evidence)]
+    return any(
+        isinstance(node, ir.With) and node.is_async and any(last_part(item.context) == name for item in node.items)
+        for routine in evidence.outline.routines.values()
+        if routine.class_name in classes
+        for node in in_scope(routine.function)
+    )
+
+
+def _waits_before(site: Site, evidence: Evidence) -> bool:
+    """Whether the routine looks into the cache, waits, and evicts then: meanwhile others may have changed it."""
+    routine = evidence.outline.routines.get(site.place.function)
+    if routine is None or not routine.function.is_async:
+        return False
+    evicted = (site.place.at.line, site.place.at.column)
+    nodes = list(in_scope(routine.function))
+    name = cache_name(site.accesses[0].cache)
+    looks = [node.at for node in nodes if isinstance(node, ir.Attribute | ir.Name) and last_part(node) == name]
+    waits = [node.at for node in nodes if isinstance(node, ir.Await)]
+    return any(
+        (look.end_line, look.end_column) <= (wait.end_line, wait.end_column) <= evicted
+        for look in looks
+        for wait in waits
+    )
+
+
+def _guarded_reads(evidence: Evidence, cache: Value, lock: Value) -> int:
+    """How many `with` blocks of the lock mention the cache without inserting or evicting."""
+    name, lock_name = cache_name(cache), cache_name(lock)
+    changing = {site.place.at for site in _sites(evidence, cache)}
+    count = 0
+    for routine in evidence.outline.routines.values():
+        for node in in_scope(routine.function):
+            if not isinstance(node, ir.With) or not any(last_part(item.context) == lock_name for item in node.items):
+                continue
+            mentions = [inner for statement in node.body for inner in in_scope(statement)]
+            is_read = any(isinstance(inner, ir.Attribute | ir.Name) and last_part(inner) == name for inner in mentions)
+            count += is_read and not any(node.at.contains(at) for at in changing)
+    return count
+
+
+def _report(evidence: Evidence, story: Story, eviction: Eviction, lock: Value, guarded: list[Site]) -> Report:
+    cache, held = code(eviction.cache), code(lock)
+    key = eviction_words(evidence, eviction) if eviction.key is not None else "everything"
+    inserting = next(site for site in guarded if isinstance(site.accesses[0], Insertion))
+    evicting = [site for site in guarded if isinstance(site.accesses[0], Eviction)][:1]
+    return Report(
+        code=RULE.code,
+        place=eviction.place,
+        message=f"{key} is evicted from {cache} without {held}, which guards it elsewhere",
+        advice=f"Hold {held} around the eviction.",
+        key=key.strip("`"),
+        story=story,
+        trace=(
+            Note(inserting.place, f"inserted into {cache} under {held} here"),
+            *(Note(site.place, f"evicted under {held} here") for site in evicting),
+            Note(eviction.place, f"evicted without {held} here"),
+        ),
+        eviction=eviction,
+    )
+
+
+RULE = Rule("LKL203", "unlocked-eviction", "a cache guarded by a lock is evicted without it", False, check, __doc__)

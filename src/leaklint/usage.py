@@ -1,0 +1,241 @@
+"""How the code of a module uses each container, told without walking: which ones only ever grow.
+
+Names stand for containers here: two attributes of one name in two classes are taken for one, so that whatever is
+evicted anywhere under a name is evicted everywhere. A container that is handed to somebody else may be evicted there.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import msgspec
+
+from leaklint import ir
+from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS, Kind, kind_of_value
+from leaklint.ir_walk import children, last_part
+from leaklint.may_raise import SAFE_FUNCTIONS
+from leaklint.model import Span
+from leaklint.outline import Outline, Routine
+from leaklint.values import word
+
+Parents: TypeAlias = tuple[msgspec.Struct, ...]
+"""The structs around a node, innermost first."""
+
+
+class Use(enum.Enum):
+    """What a mention of a container does to it."""
+
+    READ = "read"
+    INSERT = "insert"
+    EVICT = "evict"
+    SWEEP = "sweep"
+    """A loop takes entries out."""
+    RESET = "reset"
+    """All entries go at once."""
+    CREATE = "create"
+    """A new container takes its place."""
+    ESCAPE = "escape"
+    """It is handed to somebody else."""
+
+
+SHUTDOWN_NAMES = frozenset(
+    """
+    aclose aexit clear close del disconnect exit init reset shutdown stop tear_down teardown terminate
+    """.split()
+)
+READING_FUNCTIONS = SAFE_FUNCTIONS | {
+    "all",
+    "any",
+    "dump",
+    "dumps",
+    "max",
+    "min",
+    "next",
+    "sum",
+    "deepcopy",
+    "isinstance",
+}
+
+
+def ends_a_life(function: str) -> bool:
+    """Whether a method of this name ends the container's life or begins a new one, going by Python's protocols."""
+    return function.rpartition(".")[2].strip("_") in SHUTDOWN_NAMES
+
+
+def growing(outline: Outline) -> frozenset[str]:
+    """Names of the containers that routines insert into and nothing evicts from, but for the end of their life."""
+    names = _containers(outline)
+    made_at_once = _made_at_once(outline)
+    filled_by_reading = _filled_by_reading(outline)
+    used: dict[str, set[Use]] = {name: set() for name in names}
+    created = dict.fromkeys(names, 0)
+    for routine in outline.routines.values():
+        is_end = ends_a_life(routine.function.name)
+        for name, use in _uses(routine, names, filled_by_reading):
+            created[name] += use is Use.CREATE
+            if not is_end or use not in (Use.INSERT, Use.RESET, Use.CREATE, Use.SWEEP):
+                used[name].add(use)
+    return frozenset(
+        name
+        for name, uses in used.items()
+        if (Use.INSERT in uses or (name in filled_by_reading and Use.READ in uses))
+        and uses.isdisjoint({Use.EVICT, Use.SWEEP, Use.RESET, Use.ESCAPE})
+        # What creates a container that is created nowhere else begins its life: a `start()`, an `open()`.
+        and (Use.CREATE not in uses or (created[name] == 1 and name not in made_at_once))
+    )
+
+
+def _made_at_once(outline: Outline) -> frozenset[str]:
+    """Names that a class body or the module gives a value."""
+    own = frozenset(map(word, outline.kinds))
+    return own.union(*(blueprint.shared for blueprint in outline.classes.values()))
+
+
+def _containers(outline: Outline) -> frozenset[str]:
+    """Names that stand for mappings and sets in the module, and for nothing else."""
+    said: dict[str, set[Kind]] = {}
+    for kinds in (outline.kinds, *(blueprint.kinds for blueprint in outline.classes.values())):
+        for name, kind in kinds.items():
+            said.setdefault(word(name), set()).add(kind)
+    return frozenset(name for name, kinds in said.items() if kinds <= {Kind.MAPPING, Kind.SET})
+
+
+def _filled_by_reading(outline: Outline) -> frozenset[str]:
+    """Names of the containers that get an entry when a missing key is read."""
+    own = frozenset(map(word, outline.default_factories))
+    return own.union(*(blueprint.default_factories for blueprint in outline.classes.values()))
+
+
+def _uses(
+    routine: Routine, names: frozenset[str], filled_by_reading: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Use]]:
+    """Each mention of one of the containers in the routine; a variable that stands for one is followed."""
+    aliases: dict[str, str] = {}
+    own = {parameter.name for parameter in routine.function.parameters}
+    for node, parents, in_loop in _with_parents(routine.function):
+        name = _named(node, names, aliases, own)
+        if name is None:
+            continue
+        alias = _alias(node, parents)
+        if alias is not None:
+            aliases[alias] = name
+            yield name, Use.READ
+        else:
+            use = _use(node, parents)
+            if use is Use.READ and name in filled_by_reading and isinstance(parents[0], ir.Subscript):
+                use = Use.INSERT
+            yield name, Use.SWEEP if use is Use.EVICT and in_loop else use
+
+
+def _named(node: msgspec.Struct, names: frozenset[str], aliases: dict[str, str], own: set[str]) -> str | None:
+    match node:
+        case ir.Attribute(name=name) if name in names:
+            return name
+        case ir.Name(id=name) if name in aliases:
+            return aliases[name]
+        case ir.Name(id=name) if name in names and name not in own:
+            return name
+        case _:
+            return None
+
+
+def _with_parents(function: ir.Function) -> Iterator[tuple[msgspec.Struct, Parents, bool]]:
+    """Everything in the routine in the order of the code, nested routines left out, and whether it is in a loop."""
+    pending: list[tuple[msgspec.Struct, Parents, bool]] = [(function, (), False)]
+    while pending:
+        node, parents, in_loop = pending.pop()
+        yield node, parents, in_loop
+        if node is function or not isinstance(node, ir.Define | ir.DefineClass | ir.Lambda):
+            inner = (node, *parents[:2])
+            repeats = in_loop or isinstance(node, ir.For | ir.While | ir.Comprehension)
+            pending.extend((child, inner, repeats) for child in reversed(list(children(node))))
+
+
+def _alias(node: msgspec.Struct, parents: Parents) -> str | None:
+    """The variable that gets the container: `cache = self._cache`, alone or in a chain."""
+    match parents[0]:
+        case ir.Assign(targets=(ir.Name(id=name),), value=value) if value is node:
+            return name
+        case ir.Walrus(target=ir.Name(id=name)):
+            return name
+        case _:
+            return None
+
+
+def _use(node: msgspec.Struct, parents: Parents) -> Use:
+    parent, outer = parents[0], parents[1] if len(parents) > 1 else None
+    match parent:
+        case ir.Subscript(value=value) if value is node:
+            return _use_of_item(parent, outer)
+        case ir.Attribute(value=value, name=method) if value is node:
+            return _use_of_method(method)
+        case ir.Assign(targets=targets, value=value) if any(target is node for target in targets):
+            return Use.CREATE if _is_new(value) else Use.READ
+        case ir.Augment(target=target, operator=operator) if target is node:
+            return Use.INSERT if operator == "|" else Use.EVICT
+        case ir.Delete():
+            return Use.RESET
+        case ir.Compare() | ir.For() | ir.Clause() | ir.If() | ir.While() | ir.Not() | ir.Evaluate() | ir.Template():
+            return Use.READ
+        case ir.Conditional(test=test) if test is node:
+            return Use.READ
+        case ir.Assert() | ir.Starred():
+            return Use.READ
+        case ir.Pair(key=None):
+            return Use.READ
+        case ir.Argument():
+            is_reading = isinstance(outer, ir.Call) and last_part(outer.function) in READING_FUNCTIONS
+            return Use.READ if is_reading or parent.name in ("*", "**") else Use.ESCAPE
+        case _:
+            return Use.ESCAPE
+
+
+def _is_new(value: ir.Expression | None) -> bool:
+    """Whether the container that takes the place begins empty, or with a part of the old entries."""
+    if isinstance(value, ir.Call):
+        return kind_of_value(value) in (Kind.MAPPING, Kind.SET)
+    return value is not None and not isinstance(value, ir.Name | ir.Attribute)
+
+
+def looked_up(routine: Routine) -> list[Span]:
+    """Where the routine takes an item out of a container only to look at it, as it does with all items of it.
+
+    `self._cookies[key].items()`, and nowhere `self._cookies[key][name] = cookie`.
+    """
+    found: dict[str | None, list[Span | None]] = {}
+    for node, parents, _ in _with_parents(routine.function):
+        if isinstance(node, ir.Subscript):
+            found.setdefault(last_part(node.value), []).append(node.at if _is_looked_at(node, parents[0]) else None)
+    return [at for places in found.values() if None not in places for at in places if at is not None]
+
+
+def _is_looked_at(item: ir.Subscript, parent: msgspec.Struct) -> bool:
+    match parent:
+        case ir.Attribute(name="items" | "values" | "keys" | "get" | "copy"):
+            return True
+        case ir.For(iterable=iterable) | ir.Clause(iterable=iterable):
+            return iterable is item
+        case _:
+            return False
+
+
+def _use_of_item(item: ir.Subscript, outer: msgspec.Struct | None) -> Use:
+    match outer:
+        case ir.Delete():
+            return Use.EVICT
+        case ir.Assign(targets=targets) if any(target is item for target in targets):
+            return Use.INSERT
+        case ir.Augment(target=target) | ir.WithItem(target=target) | ir.For(target=target) if target is item:
+            return Use.INSERT
+        case _:
+            return Use.READ
+
+
+def _use_of_method(method: str) -> Use:
+    if method in ("clear", "__init__"):
+        return Use.RESET
+    if method in EVICTING_METHODS:
+        return Use.EVICT
+    return Use.INSERT if method in INSERTING_METHODS else Use.READ
