@@ -270,10 +270,10 @@ def test_a_file_that_takes_too_long_is_named_and_the_rest_is_checked(
 ) -> None:
     check_file = linting.check_file
 
-    def slowly(found: object) -> object:
+    def slowly(found: object, *, project: object) -> object:
         if str(found.path).endswith("broken.py"):  # type: ignore[attr-defined]
             time.sleep(30)
-        return check_file(found)  # type: ignore[arg-type]
+        return check_file(found, project=project)  # type: ignore[arg-type]
 
     monkeypatch.setattr(linting, "check_file", slowly)
     slow, other = check_all(project, sorted(project.rglob("*.py")), jobs=1, seconds=1)
