@@ -50,7 +50,6 @@ def _disagreeing(program: Program, what: str) -> str:
     return f"=== {program.id}\nexpected {sorted(program.expected) or 'nothing'}, but {what}\n{program.source}"
 
 
-@pytest.mark.no_cover  # thousands of programs through the same lines, three times as slow when each is counted
 @chunked
 def test_linter_and_repairs_agree_with_the_truth(chunk: int) -> None:
     verdicts = [judge(all_programs()[position], truth_at(position)) for position in _positions(chunk)]
