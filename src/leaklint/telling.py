@@ -5,7 +5,7 @@ from __future__ import annotations
 from leaklint.evidence import Evidence, Story
 from leaklint.flow.events import Eviction, Mark
 from leaklint.model import Span
-from leaklint.rule import Note
+from leaklint.rule import Note, Report
 from leaklint.values import Element, Result, Value, spell, within, word
 
 LONGEST_QUOTE = 72
@@ -54,6 +54,21 @@ def key_trace(evidence: Evidence, story: Story) -> list[Note]:
             notes.append(Note(place, f"handed on to `{short(functions[number])}`"))
     notes.append(Note(insertion.place, f"inserted into {code(insertion.cache)} here"))
     return notes
+
+
+def never_evicted(rule: str, evidence: Evidence, story: Story, message: str, advice: str) -> Report:
+    """What a rule reports of an entry that nothing takes out: the way of the key, and that this is its end."""
+    place = story.insertion.place
+    end = Note(place, f"nothing in this module evicts from {code(story.insertion.cache)}")
+    return Report(
+        code=rule,
+        place=place,
+        message=message,
+        advice=advice,
+        key=key_words(evidence, story).strip("`"),
+        story=story,
+        trace=(*key_trace(evidence, story), end),
+    )
 
 
 def eviction_note(eviction: Eviction, text: str) -> Note:

@@ -69,10 +69,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.growth import growing_stories, outlives_operations, why_fresh
-from leaklint.rule import Note, Report, Rule
-from leaklint.telling import code, key_trace, key_words
+from leaklint.rule import Report, Rule
+from leaklint.telling import code, key_words, never_evicted
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -82,20 +82,10 @@ def check(evidence: Evidence) -> Iterable[Report]:
         insertion = story.insertion
         # A set of keys that were seen weighs little, and is often made for one run.
         if reason is not None and insertion.value != insertion.key and outlives_operations(evidence, insertion.cache):
-            yield _report(evidence, story, reason)
-
-
-def _report(evidence: Evidence, story: Story, reason: str) -> Report:
-    key, cache = key_words(evidence, story), code(story.insertion.cache)
-    return Report(
-        code=RULE.code,
-        place=story.insertion.place,
-        message=f"{key} enters {cache} and nothing ever evicts it; {reason}",
-        advice=f"Evict the entry from {cache} when the operation is over, or key a weak mapping by the object.",
-        key=key.strip("`"),
-        story=story,
-        trace=(*key_trace(evidence, story), Note(story.insertion.place, f"nothing in this module evicts from {cache}")),
-    )
+            key, cache = key_words(evidence, story), code(insertion.cache)
+            message = f"{key} enters {cache} and nothing ever evicts it; {reason}"
+            advice = f"Evict the entry from {cache} when the operation is over, or key a weak mapping by the object."
+            yield never_evicted(RULE.code, evidence, story, message, advice)
 
 
 RULE = Rule(

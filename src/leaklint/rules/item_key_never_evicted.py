@@ -56,10 +56,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.growth import growing_stories, is_only_looked_up, item_of, outlives_operations, serves_a_framework
-from leaklint.rule import Note, Report, Rule
-from leaklint.telling import code, key_trace, key_words
+from leaklint.rule import Report, Rule
+from leaklint.telling import code, key_words, never_evicted
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -69,20 +69,10 @@ def check(evidence: Evidence) -> Iterable[Report]:
         cache = story.insertion.cache
         is_kept_long = outlives_operations(evidence, cache) or serves_a_framework(evidence, cache)
         if item is not None and is_kept_long:
-            yield _report(evidence, story, item)
-
-
-def _report(evidence: Evidence, story: Story, item: str) -> Report:
-    key, cache = key_words(evidence, story), code(story.insertion.cache)
-    return Report(
-        code=RULE.code,
-        place=story.insertion.place,
-        message=f"{key} enters {cache} for each {item}, and nothing ever evicts it",
-        advice=f"Evict the entry from {cache} when its {item} is over, or limit the size of the mapping.",
-        key=key.strip("`"),
-        story=story,
-        trace=(*key_trace(evidence, story), Note(story.insertion.place, f"nothing in this module evicts from {cache}")),
-    )
+            named = code(cache)
+            message = f"{key_words(evidence, story)} enters {named} for each {item}, and nothing ever evicts it"
+            advice = f"Evict the entry from {named} when its {item} is over, or limit the size of the mapping."
+            yield never_evicted(RULE.code, evidence, story, message, advice)
 
 
 RULE = Rule(
