@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -508,3 +509,34 @@ def test_a_generated_file_of_many_megabytes_does_not_stop_the_others() -> None:
     assert result.exit_code == 2
     assert "huge.py: error: larger than 3 MiB" in result.stderr
     assert "leaking.py:" in result.stdout
+
+
+WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+"""Root may read everything; an ordinary user needs no prefix."""
+
+
+def test_a_directory_that_may_not_be_entered_is_named_and_the_rest_is_done() -> None:
+    Path("closed").mkdir()
+    Path("closed/inner.py").write_text(CLEAN, encoding="utf-8")
+    Path("clean.py").write_text(CLEAN, encoding="utf-8")
+    prefix = WITHOUT_PRIVILEGES if os.geteuid() == 0 else ()
+    if prefix and shutil.which(prefix[0]) is None:
+        pytest.skip("root reads everything, and setpriv is not there to give that up")
+    Path("closed").chmod(0)
+    try:
+        below, within = (
+            subprocess.run(
+                [*prefix, sys.executable, "-m", "leaklint", "check", *given],
+                capture_output=True,
+                encoding="utf-8",
+                check=False,
+            )
+            for given in ([], ["closed/inner.py", "clean.py"])
+        )
+    finally:
+        Path("closed").chmod(0o700)
+    assert "closed: error: cannot read the directory: Permission denied" in below.stderr
+    assert "closed/inner.py: error: cannot read: permission denied" in within.stderr
+    for result in (below, within):
+        assert result.returncode == 2
+        assert "No leaks found in 1 file. 1 path could not be done." in result.stderr

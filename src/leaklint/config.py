@@ -7,6 +7,7 @@ by a file outside of it.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 from pathlib import Path
@@ -159,6 +160,9 @@ def _read(path: Path) -> str | None:
     except UnicodeDecodeError as error:
         raise _error(path, f"not valid TOML: it is not UTF-8 ({error.reason} at byte {error.start})") from error
     except OSError as error:
+        if not os.access(path.parent, os.X_OK):
+            # Whether there is one cannot be known; whoever lists the directory says that it is closed.
+            return None
         raise _error(path, f"cannot be read: {error.strerror}") from error
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from leaklint import paths
 from leaklint.config import ConfigError, Settings
 from leaklint.ignore_files import (
     IgnoreFile,
@@ -111,10 +112,11 @@ def _below(
     path: str, settings_for: SettingsFor, exclusion: Exclusion, *, force_exclude: bool
 ) -> Iterator[Found | FileError]:
     place = absolute(path)
-    is_directory = Path(place).is_dir()
-    if not path or not os.path.lexists(place):
-        yield FileError(path, "no such file or directory")
+    unseen = _unseen(path, place)
+    if unseen is not None:
+        yield FileError(path, unseen)
         return
+    is_directory = paths.is_directory(place)
     try:
         settings = settings_for(place if is_directory else str(Path(place).parent))
     except ConfigError as error:
@@ -128,6 +130,17 @@ def _below(
         yield from sorted(_Walk(place, rebase, settings_for, exclusion).files(), key=_order)
     else:
         yield Found(shown(path), settings)
+
+
+def _unseen(path: str, place: str) -> str | None:
+    """Why there is nothing to be seen at a path; None if there is something."""
+    try:
+        os.lstat(place)
+    except PermissionError:
+        return "cannot read: permission denied"
+    except (OSError, ValueError):
+        return "no such file or directory"
+    return None if path else "no such file or directory"
 
 
 def _order(found: Found | FileError) -> tuple[str, ...]:
@@ -186,5 +199,5 @@ class _Walk:
 
 def _is_python(entry: os.DirEntry[str]) -> bool:
     """Whether it is a Python file. Editors' lock files (`.#a.py`) are links to nowhere and not meant to be read."""
-    is_link_to_directory = entry.is_symlink() and Path(entry.path).is_dir()
+    is_link_to_directory = entry.is_symlink() and paths.is_directory(entry.path)
     return entry.name.endswith(".py") and not entry.name.startswith(".#") and not is_link_to_directory

@@ -65,7 +65,8 @@ def call_may_raise(call: ir.Call) -> bool:
     if name in LOGGING_METHODS and last_part(function.value) in LOGGERS:
         return False
     if name == "set":
-        return bool(call.arguments)
+        # An event's has no argument, a context variable's or a gauge's has one; what has two goes to a store.
+        return len(call.arguments) > 1
     if name == "pop":
         return len(call.arguments) < 2
     if name == "join" and isinstance(function.value, ir.Text):

@@ -11,6 +11,14 @@ def absolute(path: str) -> str:
     return os.path.normpath(Path(path).absolute())
 
 
+def is_directory(path: str) -> bool:
+    """Whether it is one; False where that cannot be seen, in a directory that is closed to the user."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def inside(path: str, directory: str) -> str | None:
     """Make `path` relative to `directory`, with forward slashes; None if it lies outside of it."""
     relative = _relative(absolute(path), absolute(directory))

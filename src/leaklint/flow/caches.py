@@ -184,7 +184,7 @@ def insert(cache: Value, key: Value, written: Written, value: Value, at: Span, s
         value=value,
         turns=context.turns,
         locks=context.locks,
-        around=tuple(guard.place for guard in context.guards),
+        around=context.guards,
     )
     context.machine.insertions[insertion] = None
     state.released.pop((cache, key), None)

@@ -39,6 +39,16 @@ class Birth(msgspec.Struct, frozen=True):
     stack: Stack
 
 
+class Guard(msgspec.Struct, frozen=True):
+    """An `if` that code stands under."""
+
+    place: Place
+    asked: tuple[Value, ...]
+    """What its test asks about."""
+    is_negated: bool = False
+    """Whether the test is `not …`, and the code stands under it holding."""
+
+
 class Insertion(msgspec.Struct, frozen=True):
     """An entry comes into a cache."""
 
@@ -51,18 +61,8 @@ class Insertion(msgspec.Struct, frozen=True):
     turns: Turns = ()
     locks: tuple[Value, ...] = ()
     """The context managers held at that point, outermost first."""
-    around: tuple[Place, ...] = ()
+    around: tuple[Guard, ...] = ()
     """The conditions under which it happens."""
-
-
-class Guard(msgspec.Struct, frozen=True):
-    """An `if` that code stands under."""
-
-    place: Place
-    asked: tuple[Value, ...]
-    """What its test asks about."""
-    is_negated: bool = False
-    """Whether the test is `not …`, and the code stands under it holding."""
 
 
 class Eviction(msgspec.Struct, frozen=True):

@@ -168,6 +168,9 @@ def _right_keys(intent: Intent, evicting: ir.Statement, wrong: ir.Expression) ->
     known = names_read(wrong) | {
         node.id for owner in _loops(layout, evicting) for node in below(owner.target) if isinstance(node, ir.Name)
     }
+    if story.birth.place == story.insertion.place:
+        # The key is built nowhere: what stands there is the insertion.
+        return
     needed = names_read(birth) & (locals_of(function_of(layout, built)) - {"self", "cls"})
     if needed <= known | {one.name for one in function_of(layout, evicting).parameters}:
         text = text_of(layout, birth.at)

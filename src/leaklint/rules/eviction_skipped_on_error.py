@@ -138,7 +138,7 @@ def _never_answered(evidence: Evidence, story: Story) -> Iterable[Report]:
     handlers = [e for e in evictions_elsewhere(evidence, story, even_unused=True, even_outer=True) if e.key is not None]
     if not handlers or any(eviction.is_filtered for eviction in handlers) or _is_cleaned_up(story):
         return
-    held = next((held for _, held in story.stays if _waited_for(value, held)), None)
+    held = next((held for _, held in story.stays if _waited_for(evidence, value, held)), None)
     if held is not None:
         own = len(story.insertion.stack)
         yield _report(evidence, story, handlers[0], held, "is evicted only when the reply comes", own)
@@ -157,9 +157,17 @@ def _is_made_for_waiting(value: Value) -> bool:
     return any(isinstance(part, Result) and part.callee.rpartition(".")[2] in WAITED_FOR for part in parts)
 
 
-def _waited_for(value: Value, held: Held) -> bool:
-    """Whether the entry stays after a wait for its own value that raised, timed out or was cancelled."""
-    return any(mark.kind == "raise" and is_waited_for(value, mark.subjects) for mark in held.history)
+def _waited_for(evidence: Evidence, value: Value, held: Held) -> bool:
+    """Whether the entry stays after a wait for its own value that raised, timed out or was cancelled.
+
+    Where something else raised first, that wait had an end, and a later one is another entry's. A coroutine waits by
+    `await`; a plain call of it that gets the value gets what the wait has brought.
+    """
+    first = next((mark for mark in held.history if mark.kind == "raise"), None)
+    if first is None or not is_waited_for(value, first.subjects):
+        return False
+    routine = evidence.outline.routines.get(first.place.function)
+    return first.waits or routine is None or not routine.function.is_async
 
 
 def _left_by_an_exception(story: Story, removal: Removal) -> Held | None:

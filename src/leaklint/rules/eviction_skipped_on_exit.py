@@ -68,6 +68,8 @@ def check(evidence: Evidence) -> Iterable[Report]:
             continue
         known = story.removals or story.sibling_removals
         removals = [removal for removal in known if not raised_in(removal.history) and _is_the_rule(removal, story)]
+        if removals and _is_found_or_put_in(story, removals):
+            continue
         if not known:
             yield from _returned_before(evidence, story)
         if not removals:
@@ -94,10 +96,22 @@ def _is_the_rule(removal: Removal, story: Story) -> bool:
     if eviction.key is None or eviction.is_final:
         return eviction.key is not None
     own = {insertion.cache, insertion.key, insertion.value}
+    shared = {guard.place for guard in insertion.around}
     return all(
-        guard.place in insertion.around or any(part in own for asked in guard.asked for part in within(asked))
+        guard.place in shared or any(part in own for asked in guard.asked for part in within(asked))
         for guard in eviction.around
     )
+
+
+def _is_found_or_put_in(story: Story, removals: list[Removal]) -> bool:
+    """Whether the entry is put in unless it is there from an earlier call, and evicted either way."""
+    asked_first = {
+        guard.place
+        for guard in story.insertion.around
+        if any(part == story.insertion.cache for asked in guard.asked for part in within(asked))
+    }
+    evicted_under = {guard.place for removal in removals for guard in removal.eviction.around}
+    return bool(asked_first - evicted_under)
 
 
 def _is_in_another_step(story: Story, eviction: Eviction, jump: Mark) -> bool:

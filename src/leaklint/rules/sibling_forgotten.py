@@ -71,17 +71,36 @@ from collections.abc import Iterable
 
 from leaklint.evidence import Evidence, Story
 from leaklint.flow.events import Eviction
-from leaklint.growth import growing_stories, sibling_evictions
+from leaklint.growth import (
+    growing_stories,
+    item_of,
+    outlives_operations,
+    sibling_evictions,
+    why_fresh,
+)
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, key_trace, key_words
+from leaklint.values import mentions
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Containers that only grow, filled under a key that a sibling container loses again."""
     for story in growing_stories(evidence):
         evicted = next(sibling_evictions(evidence, story), None)
-        if evicted is not None:
+        if evicted is not None and (_is_moved(story, evicted) or _grows_without_end(evidence, story)):
             yield _report(evidence, story, evicted)
+
+
+def _is_moved(story: Story, evicted: Eviction) -> bool:
+    """Whether what comes in is made of what the sibling gives away."""
+    return mentions(story.insertion.value, evicted.cache)
+
+
+def _grows_without_end(evidence: Evidence, story: Story) -> bool:
+    """Whether new keys come as long as the program runs: what serves one run, or is keyed by names, has an end."""
+    key, cache = story.insertion.key, story.insertion.cache
+    is_open = why_fresh(evidence, key) is not None or item_of(evidence, story) is not None
+    return is_open or outlives_operations(evidence, cache)
 
 
 def _report(evidence: Evidence, story: Story, eviction: Eviction) -> Report:

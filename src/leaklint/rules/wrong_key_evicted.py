@@ -87,8 +87,15 @@ def _stays_though_nothing_raised(story: Story) -> bool:
 
 
 def _read_too_late(story: Story) -> Eviction | None:
-    """An eviction of what the key's attribute, variable or closure has become since the insertion."""
+    """An eviction of what the key's attribute, variable or closure has become since the insertion.
+
+    Where a variable has one of several values, its insertion and its eviction each have all of them: no change.
+    """
+    right = {eviction.place for eviction, match in story.attempts if match is Match.SAME}
+    inserted = {one.key for one in story.walk.insertions if one.place == story.insertion.place}
     for eviction, _ in story.attempts:
+        if eviction.place in right or eviction.key in inserted:
+            continue
         if is_changed_since(eviction, story.insertion) or (
             eviction.key is not None and _is_late_bound(eviction.key, story)
         ):
