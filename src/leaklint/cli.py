@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from leaklint import __version__
+from leaklint.fleet.command import fleet
 from leaklint.options import Options, complete_code, shared_options
 
 EPILOG = """\b
@@ -106,6 +107,9 @@ def demo(pictures: str) -> None:
     from leaklint import show
 
     sys.exit(show.demo(pictures))
+
+
+main.add_command(fleet)
 
 
 def _options(values: dict[str, Any]) -> Options:

@@ -56,7 +56,8 @@ def _codes(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     return selectors
 
 
-def _code_option(name: str, description: str) -> Callable[[Command], Command]:
+def code_option(name: str, description: str) -> Callable[[Command], Command]:
+    """Make an option that takes codes of rules, or their beginnings."""
     return click.option(
         name, multiple=True, metavar="CODES", callback=_codes, shell_complete=complete_code, help=description
     )
@@ -66,9 +67,9 @@ _SHARED = (
     # Not refused by click where it cannot be read: the other files are done all the same.
     click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="[PATHS]..."),
     click.option("--format", "output_format", type=click.Choice(FORMATS), default="full", show_default=True),
-    _code_option("--select", "Report these rules only: codes or their beginnings, separated by commas; ALL for all."),
-    _code_option("--extend-select", "Report these rules too."),
-    _code_option("--ignore", "Do not report these rules. The longest match decides between this and --select."),
+    code_option("--select", "Report these rules only: codes or their beginnings, separated by commas; ALL for all."),
+    code_option("--extend-select", "Report these rules too."),
+    code_option("--ignore", "Do not report these rules. The longest match decides between this and --select."),
     click.option("--isolated", is_flag=True, help="Read no configuration."),
     click.option("--force-exclude", is_flag=True, help="Leave out what is excluded even if it is named."),
     click.option(

@@ -1,0 +1,1 @@
+"""Many repositories: each read at one revision, checked and repaired apart, told on one page."""
