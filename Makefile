@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs leakbench corpus clean
+.PHONY: help demo test lint format docs leakbench corpus fleetbench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -38,6 +38,9 @@ leakbench: $(STAMP) ## Look for the real leaks of 22 released packages
 
 corpus: $(STAMP) ## Check 24 released packages, 6 million lines, and compare with what readers said: hours
 	$(BIN)/python -m benchmarks.corpus --jobs $(JOBS) $(PACKAGES)
+
+fleetbench: $(STAMP) ## Measure 100 repositories made from released packages, with two workers and with one
+	$(BIN)/python -m benchmarks.fleet
 
 clean: ## Remove the environment and all that was built
 	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .nox

@@ -17,6 +17,7 @@ from front_ends import LEAKING, environment
 from leaklint.fleet.cluster import ClusterError, connected
 
 COUNT = 24
+FILES = 5
 
 
 def free_port() -> int:
@@ -62,7 +63,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 def test_every_repository_is_done_once_though_a_worker_dies(tmp_path: Path) -> None:
     many = tmp_path / "many"
     for number in range(COUNT):
-        files = {f"leaking{copy}.py": LEAKING.replace("Transform", f"T{number}x{copy}") for copy in range(20)}
+        files = {f"leaking{copy}.py": LEAKING.replace("Transform", f"T{number}x{copy}") for copy in range(FILES)}
         repository(many / f"r{number}", dict(files))
     (tmp_path / "logs").mkdir()
     with cluster(tmp_path / "logs") as (address, victim):
@@ -79,7 +80,7 @@ def test_every_repository_is_done_once_though_a_worker_dies(tmp_path: Path) -> N
         assert driver.returncode == 0, told
     found = summary(tmp_path)
     assert len({one["repository"] for one in found["repositories"]}) == len(found["repositories"]) == COUNT
-    assert found["totals"]["repaired"] == found["totals"]["findings"] == COUNT * 20
+    assert found["totals"]["repaired"] == found["totals"]["findings"] == COUNT * FILES
     assert found["totals"]["failed"] == 0
     assert fleet("many", "-o", "here", "-q", "-j", "1", cwd=tmp_path).returncode == 0
     for name in ("r0-", f"r{COUNT - 1}-"):

@@ -38,7 +38,7 @@ def each(todo: Iterable[Repository], order: Order, pool: Pool, workers: int, siz
         try:
             more = yield from _until_broken(executor, batches, order, workers, suspects)
         finally:
-            executor.shutdown(wait=not suspects, cancel_futures=True)
+            executor.shutdown(wait=not suspects)
         for repository in suspects:
             yield repository, alone(repository, order)
 
@@ -66,6 +66,22 @@ def _until_broken(
 ) -> Generator[Done, None, bool]:
     """Do batches until there are none, or until a worker has died; returns whether there may be more."""
     futures: dict[Future[tuple[Result, ...]], Batch] = {}
+    try:
+        return (yield from _drained(executor, batches, order, workers, suspects, futures))
+    finally:
+        # Only an interrupt leaves any; not every executor can cancel them when it shuts down.
+        for future in futures:
+            future.cancel()
+
+
+def _drained(
+    executor: Executor,
+    batches: Iterator[Batch],
+    order: Order,
+    workers: int,
+    suspects: list[Repository],
+    futures: dict[Future[tuple[Result, ...]], Batch],
+) -> Generator[Done, None, bool]:
     while not suspects:
         for batch in islice(batches, workers * IN_HAND - len(futures)):
             futures[_submitted(executor, batch, order)] = batch
@@ -75,8 +91,8 @@ def _until_broken(
             yield from _taken(future, futures.pop(future), suspects)
     if not suspects:
         return False
-    for future, batch in futures.items():
-        yield from _taken(future, batch, suspects)
+    while futures:
+        yield from _taken(*futures.popitem(), suspects)
     return True
 
 
