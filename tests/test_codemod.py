@@ -76,6 +76,26 @@ def test_it_repairs_chosen_rules_only(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") != LEAKING
 
 
+@pytest.mark.parametrize("jobs", ["1", "4"])
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--isolated",), ("--ignore", "LKL101"), ("--extend-select", "LKL101"), ("--isolated", "--ignore", "LKL102")],
+    ids=" ".join,
+)
+def test_its_options_mean_what_they_mean_to_leaklint_fix(tmp_path: Path, options: tuple[str, ...], jobs: str) -> None:
+    folders = tmp_path / "one", tmp_path / "other"
+    for folder in folders:
+        leaking_file(folder, "a.py")
+        leaking_file(folder, "b.py")
+        (folder / "pyproject.toml").write_text('[tool.leaklint]\nignore = ["LKL101"]\n', encoding="utf-8")
+    assert leaklint("fix", "--exit-zero", "-j", jobs, *options, cwd=folders[0]).returncode == 0
+    assert codemod("-j", jobs, *options, ".", cwd=folders[1]).returncode == 0
+    for name in ("a.py", "b.py"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+    is_repaired = (folders[1] / "a.py").read_text(encoding="utf-8") != LEAKING
+    assert is_repaired == ("--isolated" in options or "--extend-select" in options)
+
+
 def test_it_reads_standard_input(tmp_path: Path) -> None:
     text = f"# coding: latin-1\nx = 'é€'\n{LEAKING}"
     expected = leaklint("fix", "-", cwd=tmp_path, stdin=text.replace("€", "").encode("latin-1")).stdout

@@ -38,14 +38,28 @@ class EvictDerivedKeys(CodemodCommand):
         arg_parser.add_argument(
             "--unsafe-fixes", action="store_true", help="apply repairs too that may change what the code does"
         )
-        arg_parser.add_argument(
-            "--select", metavar="CODES", type=_codes, default=(), help="repair these rules only, separated by commas"
-        )
+        arg_parser.add_argument("--isolated", action="store_true", help="read no configuration")
+        for name, told in (
+            ("--select", "repair these rules only, separated by commas"),
+            ("--extend-select", "repair these rules too"),
+            ("--ignore", "do not repair these rules"),
+        ):
+            arg_parser.add_argument(name, metavar="CODES", type=_codes, default=(), help=told)
 
-    def __init__(self, context: CodemodContext, *, unsafe_fixes: bool = False, select: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        context: CodemodContext,
+        *,
+        unsafe_fixes: bool = False,
+        isolated: bool = False,
+        select: tuple[str, ...] = (),
+        extend_select: tuple[str, ...] = (),
+        ignore: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(context)
         self._unsafe = unsafe_fixes
-        self._choice = Choice(select or None)
+        self._isolated = isolated
+        self._choice = Choice(select or None, extend_select, ignore)
 
     def transform_module(self, tree: libcst.Module) -> libcst.Module:
         """Repair a module, without the copy of the tree that LibCST makes for metadata: none is used."""
@@ -55,7 +69,7 @@ class EvictDerivedKeys(CodemodCommand):
         """Repair a module. Raises SkipFile for one that is left out, or cannot be repaired faithfully."""
         path = self.context.filename
         try:
-            settings = _settings(path).overridden(self._choice)
+            settings = _settings(path, isolated=self._isolated).overridden(self._choice)
             source = from_text("stdin", tree.code) if path is None else _same_as_on_disk(shown(path), tree)
             outcome = fix_source(source, settings, Project(), unsafe=self._unsafe)
         except SourceError as error:
@@ -74,11 +88,11 @@ class EvictDerivedKeys(CodemodCommand):
         return repaired
 
 
-def _settings(path: str | None) -> Settings:
+def _settings(path: str | None, *, isolated: bool) -> Settings:
     place = absolute(path or "stdin")
     codes = [rule.code for rule in all_rules()]
     try:
-        settings = settings_for(str(Path(place).parent), codes, {})
+        settings = settings_for(str(Path(place).parent), codes, {}, isolated=isolated)
     except ConfigError as error:
         raise SkipFile(error_line(error.error)) from error
     if path is not None and Exclusion().leaves_out(place, settings, is_directory=False):
