@@ -18,7 +18,7 @@ from leaklint.fleet.work import Order, Result
 @pytest.mark.skipif(os.name == "nt", reason="the programs are shell scripts")
 def test_no_program_of_a_repository_runs(tmp_path: Path) -> None:
     trap, sprung = tmp_path / "trap.sh", tmp_path / "sprung"
-    trap.write_text(f"#!/bin/sh\necho $0 $* >> '{sprung}'\ncat\n", encoding="utf-8")
+    trap.write_text(f"#!/bin/sh\necho $0 $* >> '{sprung}'\n", encoding="utf-8")
     trap.chmod(0o755)
     one = repository(tmp_path / "one", {"a.py": LEAKING, ".gitattributes": "*.py filter=trap diff=trap\n"})
     for hook in ("post-checkout", "pre-commit", "reference-transaction", "post-index-change"):
@@ -39,11 +39,16 @@ def test_no_program_of_a_repository_runs(tmp_path: Path) -> None:
     ).stdout.strip()
     assert fleet("one", cwd=tmp_path).returncode == 0
     assert summary(tmp_path)["totals"]["repaired"] == 1
-    (one / ".git" / "objects" / blob[:2] / blob[2:]).unlink(missing_ok=True)
-    for path in (one / ".git" / "objects").glob("??/*"):
-        path.chmod(0o644)
-    fleet("one", "one@0123456789012345678901234567890123456789", cwd=tmp_path)
+    (one / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    absent = "0123456789012345678901234567890123456789"
+    fleet("one", f"one@{absent}", cwd=tmp_path)
     assert not sprung.exists(), sprung.read_text(encoding="utf-8")
+    for command in (("status",), ("cat-file", "-p", absent), ("worktree", "add", "--detach", "../away")):
+        subprocess.run(
+            ["git", *command], cwd=one, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
+        )
+        assert sprung.exists(), f"the traps would not have noticed git {command[0]}"
+        sprung.unlink()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")

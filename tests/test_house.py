@@ -133,6 +133,7 @@ def test_imports_keep_the_contracts(package: Path) -> None:
         ("outline.py", "import ast", "knows Python's tree"),
         ("flow/state.py", "import libcst", "know LibCST"),
         ("reference/results.py", "import openai", "knows openai"),
+        ("fleet/record.py", "import distributed", "knows dask"),
         ("flow/state.py", "from leaklint.flow import walk", "in a circle"),
         ("rules/derived_key_leak.py", "from leaklint.rules import wrong_key_evicted", "knows no other rule"),
         ("evidence.py", "import rich", "knows nothing of terminals"),
