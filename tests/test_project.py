@@ -10,7 +10,8 @@ import pytest
 
 from leaklint.analyze import check
 from leaklint.evicted_words import EvictedWords, evicted_words
-from leaklint.project import LARGEST, Project
+from leaklint.places import LARGEST
+from leaklint.project import Project
 from leaklint.source import decode, read
 
 USER = """from app.base import Base

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 import click
 
@@ -19,6 +20,7 @@ from leaklint.project import Project
 from leaklint.report.document import Document, document
 from leaklint.report.output import opened, print_report
 from leaklint.report.words import check_summary, error_line, fix_summary
+from leaklint.results import Results, default_directory
 from leaklint.rules import all_rules
 from leaklint.run import Work, run
 from leaklint.work import Outcome, check_file, fix_file
@@ -29,19 +31,24 @@ if TYPE_CHECKING:
 
     from leaklint.options import Options
 
+Memory: TypeAlias = Callable[[Found], Outcome | None]
+
 STDIN = ("-",)
 
 
 def check(options: Options) -> int:
     """Report the findings in what was named."""
-    work = partial(check_file, project=Project())
+    results = _results(options)
+    work = partial(check_file, project=Project(is_recording=results is not None))
     with _target(options, sys.stdout) as stream:
         discovery = _discovered(options)
         if options.paths == STDIN:
             data = sys.stdin.buffer.read()
             outcomes = [work(found, data) for found in discovery.files]
         else:
-            outcomes = _all_outcomes(work, "Checking", discovery, options)
+            outcomes = _all_outcomes(work, "Checking", discovery, options, results.known if results else _nothing)
+            if results is not None:
+                results.keep(zip(discovery.files, outcomes, strict=True))
         report = document(outcomes, discovery.errors)
         print_report(report, stream, options.output_format, statistics_only=options.statistics)
     _say(report, options, check_summary(report))
@@ -69,7 +76,9 @@ def _repaired(discovery: Discovery, options: Options) -> list[Outcome]:
     """Repair and, unless a patch is wanted, write."""
     work = partial(fix_file, unsafe=options.unsafe_fixes, project=Project())
     if options.paths != STDIN:
-        outcomes = _all_outcomes(work, "Repairing", discovery, options)
+        results = _results(options)
+        known = partial(_clean, results) if results is not None else _nothing
+        outcomes = _all_outcomes(work, "Repairing", discovery, options, known)
         # Only now, so that no file is checked against another that is half way.
         return outcomes if options.diff else [_stored(outcome) for outcome in outcomes]
     data = sys.stdin.buffer.read()
@@ -101,11 +110,35 @@ def _discovered(options: Options) -> Discovery:
     return Discovery(() if is_left_out else (Found(name, settings),), ())
 
 
-def _all_outcomes(work: Work, label: str, discovery: Discovery, options: Options) -> list[Outcome]:
+def _all_outcomes(work: Work, label: str, discovery: Discovery, options: Options, known: Memory) -> list[Outcome]:
     if not discovery.files and not discovery.errors and not options.quiet:
         click.echo("warning: no Python files found", err=True)
-    outcomes = run(work, discovery.files, options.jobs)
+    remembered = [known(found) for found in discovery.files]
+    todo = [found for found, outcome in zip(discovery.files, remembered, strict=True) if outcome is None]
+    outcomes = _in_order(remembered, run(work, todo, options.jobs))
     return list(outcomes if options.quiet else with_progress(outcomes, len(discovery.files), label))
+
+
+def _in_order(remembered: list[Outcome | None], fresh: Iterator[Outcome]) -> Iterator[Outcome]:
+    for outcome in remembered:
+        yield outcome if outcome is not None else next(fresh)
+    # Nothing is left, but it shall come to its end.
+    yield from fresh
+
+
+def _results(options: Options) -> Results | None:
+    directory = options.cache_dir or default_directory()
+    return None if options.no_cache or directory is None else Results(directory)
+
+
+def _nothing(_found: Found) -> Outcome | None:
+    return None
+
+
+def _clean(results: Results, found: Found) -> Outcome | None:
+    """What is known of a file that has nothing to repair."""
+    outcome = results.known(found)
+    return outcome if outcome is not None and not outcome.report.findings else None
 
 
 def _stored(outcome: Outcome) -> Outcome:

@@ -12,7 +12,7 @@ import click
 
 from leaklint import __version__
 from leaklint.fleet.command import fleet
-from leaklint.options import Options, complete_code, shared_options
+from leaklint.options import Options, cache_option, complete_code, shared_options
 
 EPILOG = """\b
 Exit codes: 0 nothing found, 1 findings, 2 could not do the job.
@@ -92,6 +92,17 @@ def ir(file: str) -> None:
     from leaklint import show
 
     sys.exit(show.ir(file))
+
+
+@main.command()
+@cache_option
+def clean(cache_dir: str | None) -> None:
+    """Remove the results that earlier runs have kept."""
+    from leaklint import results
+
+    directory = cache_dir or results.default_directory()
+    if directory is not None:
+        results.clean(directory)
 
 
 @main.command()

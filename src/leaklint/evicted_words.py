@@ -7,19 +7,14 @@ cache, nobody takes out in production.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
+from leaklint.basis import search_files
 from leaklint.containers import EVICTING_METHODS
 
 MOST_FILES = 20_000
 MOST_BYTES = 300_000_000
-
-_SKIPPED = frozenset("__pycache__ __pypackages__ build dist dist-packages node_modules site-packages venv".split())
-_TEST_FOLDERS = frozenset({"test", "tests", "testing"})
-_TEST_FILE = re.compile(r"test_.*\.py|.*_tests?\.py|conftest\.py")
 
 _SELF = b"self."
 _METHODS = b"|".join(method.encode() for method in sorted(EVICTING_METHODS))
@@ -53,7 +48,7 @@ class EvictedWords:
 
     def _search(self, files: dict[bytes, set[str]]) -> bool:
         count = size = 0
-        for path in _python_files(self._root):
+        for path in search_files(self._root):
             try:
                 data = Path(path).read_bytes() if Path(path).is_file() else b""
             except OSError:
@@ -88,16 +83,3 @@ def evicted_words(data: bytes) -> set[bytes]:
     """
     words = set(_CALL.findall(data)) | set(_REPLACED.findall(data)) | set(_ALIAS.findall(data))
     return words.union(*(_DELETED.findall(line) for line in _DELETE.findall(data)))
-
-
-def _python_files(root: str) -> Iterator[str]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not _is_left_out(folder, name))
-        yield from (
-            str(Path(folder, name)) for name in sorted(names) if name.endswith(".py") and not _TEST_FILE.fullmatch(name)
-        )
-
-
-def _is_left_out(folder: str, name: str) -> bool:
-    is_environment = os.path.lexists(Path(folder, name, "pyvenv.cfg"))
-    return name.startswith(".") or name in _SKIPPED or name in _TEST_FOLDERS or is_environment

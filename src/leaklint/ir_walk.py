@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import msgspec
 
 from leaklint import ir
+from leaklint.model import Span
+
+_WITHOUT_NODES = (str, str | None, int, bool, Span)
 
 
 def children(node: msgspec.Struct) -> Iterator[msgspec.Struct]:
     """The IR structs directly inside `node`, spans left out."""
-    for name in node.__struct_fields__:
-        value = getattr(node, name)
-        if isinstance(value, tuple):
-            for item in value:
-                if isinstance(item, msgspec.Struct):
-                    yield item
-        elif name != "at" and isinstance(value, msgspec.Struct):
-            yield value
+    found: list[msgspec.Struct] = []
+    _add_reversed(node, found)
+    return reversed(found)
 
 
 def below(node: msgspec.Struct) -> Iterator[msgspec.Struct]:
@@ -27,7 +26,7 @@ def below(node: msgspec.Struct) -> Iterator[msgspec.Struct]:
     while pending:
         current = pending.pop()
         yield current
-        pending.extend(reversed(list(children(current))))
+        _add_reversed(current, pending)
 
 
 def in_scope(node: msgspec.Struct) -> Iterator[msgspec.Struct]:
@@ -37,7 +36,26 @@ def in_scope(node: msgspec.Struct) -> Iterator[msgspec.Struct]:
         current = pending.pop()
         yield current
         if current is node or not isinstance(current, ir.Define | ir.DefineClass | ir.Lambda):
-            pending.extend(reversed(list(children(current))))
+            _add_reversed(current, pending)
+
+
+def _add_reversed(node: msgspec.Struct, pending: list[msgspec.Struct]) -> None:
+    """Add the children, the last one first: a stack gives them back in order."""
+    for name in _fields_with_nodes(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, tuple):
+            for item in reversed(value):
+                if isinstance(item, msgspec.Struct):
+                    pending.append(item)  # noqa: PERF401 - a comprehension for each short tuple costs more
+        elif isinstance(value, msgspec.Struct):
+            pending.append(value)
+
+
+@functools.cache
+def _fields_with_nodes(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields that can hold IR, the last one first."""
+    fields = [field.name for field in msgspec.structs.fields(kind) if field.type not in _WITHOUT_NODES]
+    return tuple(reversed(fields))
 
 
 def dotted(expression: ir.Expression | None) -> str | None:

@@ -15,7 +15,8 @@ from leaklint import ir
 from leaklint.model import MODULES_APART, Span
 from leaklint.outline import Blueprint, Outline, label_of, resolve_dotted
 from leaklint.paths import shown
-from leaklint.project import Home, Project, label_of_file, path_of
+from leaklint.places import Home, path_of
+from leaklint.project import Project, label_of_file
 from leaklint.units import Definition, Unit, definition, everything, unit
 from leaklint.values import word
 

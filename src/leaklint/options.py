@@ -30,6 +30,7 @@ class Options(msgspec.Struct, frozen=True):
     exit_zero: bool = False
     quiet: bool = False
     no_cache: bool = False
+    cache_dir: str | None = None
     statistics: bool = False
     diff: bool = False
     unsafe_fixes: bool = False
@@ -63,6 +64,14 @@ def code_option(name: str, description: str) -> Callable[[Command], Command]:
     )
 
 
+cache_option = click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False, readable=False),
+    envvar="LEAKLINT_CACHE_DIR",
+    show_envvar=True,
+    help="Where results are kept; by default with the user's other caches.",
+)
+
 _SHARED = (
     # Not refused by click where it cannot be read: the other files are done all the same.
     click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="[PATHS]..."),
@@ -81,7 +90,8 @@ _SHARED = (
     ),
     click.option("--exit-zero", is_flag=True, help="Exit with 0 even if findings are left."),
     click.option("-q", "--quiet", is_flag=True, help="Print findings and errors only: no summary, no progress."),
-    click.option("--no-cache", is_flag=True, hidden=True),
+    click.option("--no-cache", is_flag=True, help="Take no results of earlier runs, and keep none."),
+    cache_option,
 )
 
 

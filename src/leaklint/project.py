@@ -21,19 +21,15 @@ from pathlib import Path
 
 import msgspec
 
+from leaklint.basis import Dependency, Kind, Question, answer
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.evicted_words import EvictedWords
 from leaklint.extract import extract, parse
 from leaklint.model import MODULES_APART
 from leaklint.paths import absolute
+from leaklint.places import LARGEST, Home, home_of, kind_of_module, path_of
 from leaklint.source import SourceError, decode
 from leaklint.units import Unit, unit
-
-MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
-INSTALLED = frozenset({"site-packages", "dist-packages"})
-LARGEST = 1_000_000
-"""Bytes of a module that is read for the sake of another one."""
-
 
 _INSERTION = re.compile(
     rb"\]\s*(?:=|:|,|\|=)|\.(?:%s)\b|\|=|[Dd]efault[Dd]ict"
@@ -45,17 +41,6 @@ _EVICTION = re.compile(rb"\bdel\b|=\s*\{|\.(?:%s)\b" % b"|".join(word.encode() f
 _IMPORTED = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import\b", re.MULTILINE)
 
 
-class Home(msgspec.Struct, frozen=True):
-    """Where a file belongs."""
-
-    root: str
-    """The nearest directory upwards that is marked as a project's, absolute."""
-    folders: tuple[str, ...]
-    """Where its absolute imports are looked for, relative to the root, the nearest first."""
-    only: str | None = None
-    """The one package that it may import from, where it is installed beside others."""
-
-
 class Loaded(msgspec.Struct, frozen=True, eq=False):
     """A module of the project. Its lines are counted from a number that is its own; its size is in bytes."""
 
@@ -65,25 +50,49 @@ class Loaded(msgspec.Struct, frozen=True, eq=False):
 
 
 class Project:
-    """What has been found on disk so far; make one for a run. Files are taken to stay as they are meanwhile."""
+    """What has been found on disk so far; make one for a run. Files are taken to stay as they are meanwhile.
 
-    def __init__(self) -> None:
+    One that is recording can tell what was asked of it, and what the disk answered.
+    """
+
+    def __init__(self, *, is_recording: bool = False) -> None:
+        self.is_recording = is_recording
         self._token = secrets.token_hex(8)
         self._homes: dict[str, Home] = {}
         self._kinds: dict[str, str | None] = {}
         self._modules: dict[str, Loaded | None] = {}
         self._words: dict[str, EvictedWords] = {}
         self._bytes: dict[str, tuple[bool, tuple[tuple[int, str], ...]]] = {}
+        self._asked: dict[Question, None] = {}
+        self._answers: dict[Question, str] = {}
 
-    def __reduce__(self) -> tuple[Callable[[str], Project], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[str, bool], Project], tuple[str, bool]]:
         """Send no more than a name to another process: what is known there is found there, once for all its files."""
-        return _of_this_process, (self._token,)
+        return _of_this_process, (self._token, self.is_recording)
+
+    def forget_questions(self) -> None:
+        """Begin with another file: what is asked from now on is asked for its sake."""
+        self._asked = {}
+
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """All that was asked of the disk since then, with the answers."""
+        return tuple(Dependency(*question, self._answers[question]) for question in self._asked)
+
+    def _ask(self, kind: Kind, subject: str) -> None:
+        if not self.is_recording:
+            return
+        question = kind, subject
+        self._asked[question] = None
+        if question not in self._answers:
+            # Before anything is read, so that a file that changes meanwhile has an answer that no longer holds.
+            self._answers[question] = answer(kind, subject)
 
     def home(self, path: str) -> Home:
         """Where a file belongs; it need not exist."""
         folder = str(Path(absolute(path)).parent)
+        self._ask("home", folder)
         if folder not in self._homes:
-            self._homes[folder] = _home(folder)
+            self._homes[folder] = home_of(folder)
         return self._homes[folder]
 
     def find(self, home: Home, importer: str, level: int, name: str) -> str | None:
@@ -112,6 +121,7 @@ class Project:
     def load(self, home: Home, label: str) -> Loaded | None:
         """Read a module; None if that is not possible."""
         path = path_of(home, label)
+        self._ask("file", path)
         if path not in self._modules:
             self._modules[path] = _load(path, label)
         return self._modules[path]
@@ -122,6 +132,7 @@ class Project:
 
     def _keeps(self, home: Home, label: str, hops: int) -> bool:
         key = f"{home.root}\0{label}"
+        self._ask("file", path_of(home, label))
         if key not in self._bytes:
             self._bytes[key] = _look_into(path_of(home, label))
         looks_like_it, imports = self._bytes[key]
@@ -133,6 +144,7 @@ class Project:
     def evicts(self, path: str, name: str) -> bool:
         """Whether another file of the project evicts from an attribute or variable of this name, or may do so."""
         root = self.home(path).root
+        self._ask("words", root)
         if root not in self._words:
             self._words[root] = EvictedWords(root)
         return self._words[root].has(name, absolute(path))
@@ -140,53 +152,20 @@ class Project:
     def _at(self, root: str, folder: str, parts: list[str]) -> str | None:
         where = "/".join([*([folder] if folder else []), *parts])
         key = f"{root}\0{where}"
+        self._ask("module", key)
         if key not in self._kinds:
-            self._kinds[key] = _kind(Path(root, *where.split("/")), where)
+            self._kinds[key] = kind_of_module(root, where)
         return self._kinds[key]
 
 
 @functools.lru_cache(maxsize=1)
-def _of_this_process(token: str) -> Project:
-    return Project()
+def _of_this_process(token: str, is_recording: bool) -> Project:
+    return Project(is_recording=is_recording)
 
 
 def label_of_file(home: Home, path: str) -> str:
     """The label of a file."""
     return Path(os.path.relpath(absolute(path), home.root)).as_posix().removesuffix(".py")
-
-
-def path_of(home: Home, label: str) -> str:
-    """The absolute path of a module's file."""
-    return f"{Path(home.root, *label.split('/'))}.py"
-
-
-def _kind(path: Path, where: str) -> str | None:
-    try:
-        if where and (path / "__init__.py").is_file():
-            return f"{where}/__init__"
-        if where and path.with_name(f"{path.name}.py").is_file():
-            return where
-        return f"{where}/" if path.is_dir() else None
-    except (OSError, ValueError):
-        return None
-
-
-def _home(folder: str) -> Home:
-    top = Path(folder)
-    while top.parent != top and (top / "__init__.py").is_file():
-        top = top.parent
-    root = next((above for above in (Path(folder), *Path(folder).parents) if _is_marked(above)), top)
-    if root not in (top, *top.parents):
-        # A marker inside a package: the package belongs to what is around it.
-        root = top
-    between = [top, *(above for above in top.parents if above == root or root in above.parents), root, root / "src"]
-    folders = dict.fromkeys(above.relative_to(root).as_posix().removeprefix(".") for above in between)
-    inside = Path(folder).relative_to(top).parts
-    return Home(str(root), tuple(folders), inside[0] if top.name in INSTALLED and inside else None)
-
-
-def _is_marked(folder: Path) -> bool:
-    return any(os.path.lexists(folder / marker) for marker in MARKERS)
 
 
 def _look_into(path: str) -> tuple[bool, tuple[tuple[int, str], ...]]:

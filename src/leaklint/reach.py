@@ -10,7 +10,8 @@ import ast
 from collections.abc import Iterator
 
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
-from leaklint.project import Home, Project, label_of_file
+from leaklint.places import Home
+from leaklint.project import Project, label_of_file
 
 CHANGING_METHODS = INSERTING_METHODS | EVICTING_METHODS
 

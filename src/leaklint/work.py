@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from leaklint import analyze, rules
+from leaklint.basis import Basis, digest, stamp_of
 from leaklint.model import FileError, FileReport, Finding
 from leaklint.selection import chosen_codes
 from leaklint.source import Source, SourceError, decode, read
@@ -37,6 +38,8 @@ class Outcome(msgspec.Struct, frozen=True):
     fixed: tuple[Finding, ...] = ()
     before: bytes | None = None
     after: bytes | None = None
+    basis: Basis | None = None
+    """What the report rests on, if it may be kept for the next run."""
 
 
 Identity: TypeAlias = tuple[str, str, str, str]
@@ -44,6 +47,8 @@ Identity: TypeAlias = tuple[str, str, str, str]
 
 def check_file(found: Found, data: bytes | None = None, *, project: Project | None = None) -> Outcome:
     """Check one file; `data` are its bytes if they are not on disk."""
+    if project is not None and project.is_recording and data is None:
+        return _guarded(found, lambda: _check_recording(found, project))
     return _guarded(found, lambda: check_source(_source(found, data), found.settings, project))
 
 
@@ -56,6 +61,18 @@ def check_source(source: Source, settings: Settings, project: Project | None = N
     """Check a file that has been read. May raise SourceError."""
     report = analyze.check(source, project=project)
     return _unchanged(source, shown_findings(report.findings, source, settings), report.errors, settings)
+
+
+def _check_recording(found: Found, project: Project) -> Outcome:
+    """Check one file and say what the result rests on."""
+    project.forget_questions()
+    stamp = stamp_of(found.path)
+    source = read(found.path)
+    outcome = check_source(source, found.settings, project)
+    if stamp is None or outcome.report.errors:
+        return outcome
+    basis = Basis(stamp, digest(source.data), project.dependencies())
+    return msgspec.structs.replace(outcome, basis=basis)
 
 
 def fix_source(source: Source, settings: Settings, project: Project | None = None, *, unsafe: bool) -> Outcome:

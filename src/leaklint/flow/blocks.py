@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from leaklint import ir
-from leaklint.containers import EVICTING_METHODS
 from leaklint.flow.caches import class_of
 from leaklint.flow.exceptions import Catch, catches
 from leaklint.flow.generators import run_generator
@@ -85,14 +84,11 @@ def _last_eviction(body: tuple[ir.Statement, ...], context: Context) -> int:
 
 
 def _evicts(statement: ir.Statement, context: Context) -> bool:
-    machine = context.machine
-    evicting = {
-        routine.function.name for name, routine in machine.outline.routines.items() if machine.summaries[name].evicts
-    }
+    evicting = context.machine.evicting_words
     for node in below(statement):
         if isinstance(node, ir.Delete):
             return True
-        if isinstance(node, ir.Call) and last_part(node.function) in EVICTING_METHODS | evicting:
+        if isinstance(node, ir.Call) and last_part(node.function) in evicting:
             return True
         if isinstance(node, ir.Assign) and any(isinstance(target, ir.Attribute) for target in node.targets):
             return True

@@ -205,7 +205,7 @@ def _note_origins(routine: Routine, node: ir.Node, frame: int, state: State, con
 
 
 def _makes_closures(routine: Routine, context: Context) -> bool:
-    return any(other.parent == routine.name for other in context.machine.outline.routines.values())
+    return routine.name in context.machine.around_closures
 
 
 def bind_parameters(

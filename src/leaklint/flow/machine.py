@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from leaklint import ir
+from leaklint.containers import EVICTING_METHODS
 from leaklint.flow.events import Birth, Eviction, Guard, Insertion, Mark, Place, Release, Removal, Stack
 from leaklint.flow.state import Raised, State
 from leaklint.model import Span
@@ -107,6 +108,10 @@ class Machine(msgspec.Struct):
     call: Callable[[Value, Arguments, ir.Node, State, Context, Ways], Valued]
     is_dull: Callable[[ir.Statement, str], bool] = lambda statement, routine: False
     """Whether a statement of a routine may be passed over."""
+    evicting_words: frozenset[str] = EVICTING_METHODS
+    """What is called where something is evicted: methods of containers, and routines that call one."""
+    around_closures: frozenset[str | None] = frozenset()
+    """Routines with routines inside."""
     steps: int = 0
     steps_elsewhere: int = 0
     births: dict[Value, Birth] = msgspec.field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from leaklint import ir
+from leaklint.containers import EVICTING_METHODS
 from leaklint.flow.calls import call
 from leaklint.flow.dull import Dull, dull_statements
 from leaklint.flow.events import Exit, ExitKind, Place, Walk
@@ -34,7 +35,8 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
     public = [r for r in (*own, *_running_own_methods(touching, containers)) if not _is_private(r)]
     walks: list[Walk] = []
     entered: set[str] = set()
-    for routine in (*public, *_outer_first([r for r in own if _is_private(r)], outline)):
+    named = _named(outline)
+    for routine in (*public, *_outer_first([r for r in own if _is_private(r)], named)):
         if _is_private(routine) and routine.name in entered:
             continue
         for class_name in _receivers(outline, routine) if not _is_private(routine) else [routine.class_name]:
@@ -44,7 +46,7 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
                 continue
             walks.append(walk(outline, summaries, routine, class_name, dull))
             entered |= walks[-1].entered if walks[-1].is_complete else set()
-    for routine in _evicting_elsewhere(outline, summaries, walks):
+    for routine in _evicting_elsewhere(outline, summaries, walks, named):
         if _is_private(routine) and routine.name in entered:
             continue
         if sum(done.steps for done in walks) <= STEPS_PER_MODULE:
@@ -77,14 +79,13 @@ def _asked_of_itself(routine: Routine) -> set[str]:
     }
 
 
-def _evicting_elsewhere(outline: Outline, summaries: dict[str, Summary], walks: list[Walk]) -> list[Routine]:
+def _evicting_elsewhere(
+    outline: Outline, summaries: dict[str, Summary], walks: list[Walk], named: set[str | None]
+) -> list[Routine]:
     """Functions of other modules that may evict what was inserted; private ones last, if anything names them."""
     names = {_container_name(insertion.cache) for done in walks for insertion in done.insertions}
     linked = [routine for routine in outline.routines.values() if label_of(routine.name) and routine.parent is None]
     evicting = [r for r in linked if summaries[r.name].evicts and summaries[r.name].touches and _names_in(r) & names]
-    if not evicting:
-        return []
-    named = _named(outline)
     found = [routine for routine in evicting if not _is_private(routine) or routine.function.name in named]
     return sorted(found, key=_is_private)
 
@@ -115,9 +116,8 @@ def unused_routines(outline: Outline) -> frozenset[str]:
     return frozenset(routine.name for routine in private if routine.function.name not in named)
 
 
-def _outer_first(routines: list[Routine], outline: Outline) -> list[Routine]:
+def _outer_first(routines: list[Routine], named: set[str | None]) -> list[Routine]:
     """Those that nobody in the module names come first; they may read through the others."""
-    named = _named(outline)
     return sorted(routines, key=lambda routine: (routine.parent is not None, routine.function.name in named))
 
 
@@ -153,7 +153,11 @@ def _receivers(outline: Outline, routine: Routine) -> list[str | None]:
 
 def walk(outline: Outline, summaries: dict[str, Summary], routine: Routine, class_name: str | None, dull: Dull) -> Walk:
     """Run the function on symbolic arguments."""
-    machine = Machine(outline, summaries, evaluate, run, call, dull)
+    evicting = EVICTING_METHODS.union(
+        one.function.name for name, one in outline.routines.items() if summaries[name].evicts
+    )
+    around_closures = frozenset(one.parent for one in outline.routines.values())
+    machine = Machine(outline, summaries, evaluate, run, call, dull, evicting, around_closures)
     context = Context(machine, routine.name, machine.frame_number((), routine.name, ()), class_name)
     state = State()
     state.frames[context.frame] = _symbols(routine, class_name, outline)
