@@ -254,6 +254,7 @@ def test_json_has_what_the_contract_says() -> None:
     assert written == {
         "version": 1,
         "errors": [{"path": "bad.py", "line": 3, "column": None, "message": "broken"}],
+        "notices": [],
         "summary": {
             "files": 1,
             "findings": 1,

@@ -67,8 +67,10 @@ def check(
     except SourceError as error:
         return FileReport(source.path, (), (FileError(source.path, error.message, error.line, error.column),))
     if not repairs:
-        return FileReport(source.path, tuple(_finding(report, rule, analysis) for rule, report in analysis.reports))
-    return FileReport(source.path, tuple(finding for finding, _ in _told(analysis, project)[1]))
+        findings = tuple(_finding(report, rule, analysis) for rule, report in analysis.reports)
+    else:
+        findings = tuple(finding for finding, _ in _told(analysis, project)[1])
+    return FileReport(source.path, findings, given_up=analysis.evidence.given_up)
 
 
 def analyze(source: Source, tree: ast.Module | None = None, project: Project | None = None) -> Analysis:

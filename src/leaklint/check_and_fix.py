@@ -19,7 +19,7 @@ from leaklint.progress import with_progress
 from leaklint.project import Project
 from leaklint.report.document import Document, document
 from leaklint.report.output import opened, print_report
-from leaklint.report.words import check_summary, error_line, fix_summary
+from leaklint.report.words import check_summary, error_line, fix_summary, given_up_line
 from leaklint.results import Results, default_directory
 from leaklint.rules import all_rules
 from leaklint.run import Work, run
@@ -163,6 +163,8 @@ def _say(report: Document, options: Options, summary: str) -> None:
     for error in report.errors:
         click.echo(error_line(error), err=True)
     if not options.quiet:
+        for path, functions in report.given_up:
+            click.echo(given_up_line(path, functions), err=True)
         click.echo(summary, err=True)
 
 

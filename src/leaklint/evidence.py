@@ -17,7 +17,7 @@ from leaklint.flow.events import Birth, Eviction, Exit, Held, Insertion, Mark, P
 from leaklint.flow.walk import unused_routines, walk_module
 from leaklint.keys import Match, compare, shares_a_part
 from leaklint.link import Linked
-from leaklint.outline import Outline, family, outline
+from leaklint.outline import Outline, family, label_of, outline
 from leaklint.usage import ends_a_life, growing
 from leaklint.values import Element, Entry, Field, Global, Instance, Parameter, Result, Value, holes, mentions, word
 
@@ -62,6 +62,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """The module with what it uses of others, if others were looked at."""
     cut_short: tuple[Story, ...] = ()
     """Insertions of walks that ran out of their budget: what became of the entries is not known."""
+    given_up: tuple[str, ...] = ()
+    """The functions of the module that these walks began with, and those that none was begun with for lack of it."""
 
     def project_evicts(self, name: str) -> bool:
         """Whether some other file of the project may evict from a container that goes by this name: `_clients`."""
@@ -77,7 +79,11 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
     stories = tuple(story for walk in walks for story in _stories(walk))
     cut = tuple(story for walk in begun if not walk.is_complete for story in _stories(walk))
     lines = tuple(line.encode(errors="replace") for line in _LINE_END.split(text))
-    return Evidence(found, walks, stories, unused_routines(found), lines, bounded, growing(found), linked, cut)
+    names = (walk.function.partition("@")[0] for walk in begun if not walk.is_complete and not label_of(walk.function))
+    given_up = tuple(dict.fromkeys(names))
+    return Evidence(
+        found, walks, stories, unused_routines(found), lines, bounded, growing(found), linked, cut, given_up
+    )
 
 
 def _stories(walk: Walk) -> list[Story]:

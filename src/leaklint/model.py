@@ -87,3 +87,5 @@ class FileReport(msgspec.Struct, frozen=True):
     path: str
     findings: tuple[Finding, ...] = ()
     errors: tuple[FileError, ...] = ()
+    given_up: tuple[str, ...] = ()
+    """Functions that were not analysed to their end, because that would have taken too long."""

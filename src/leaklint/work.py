@@ -60,7 +60,7 @@ def fix_file(found: Found, data: bytes | None = None, *, unsafe: bool, project: 
 def check_source(source: Source, settings: Settings, project: Project | None = None) -> Outcome:
     """Check a file that has been read. May raise SourceError."""
     report = analyze.check(source, project=project)
-    return _unchanged(source, shown_findings(report.findings, source, settings), report.errors, settings)
+    return _unchanged(source, shown_findings(report.findings, source, settings), report, settings)
 
 
 def _check_recording(found: Found, project: Project) -> Outcome:
@@ -80,7 +80,7 @@ def fix_source(source: Source, settings: Settings, project: Project | None = Non
     report = analyze.check(source, project=project)
     findings = shown_findings(report.findings, source, settings)
     if not any(_is_repairable(finding, unsafe=unsafe) for finding in findings):
-        return _unchanged(source, findings, report.errors, settings)
+        return _unchanged(source, findings, report, settings)
     codes = _chosen(source.path, settings)
     # By what a finding is, not by where it stands: a repair moves the lines that the comments were read from.
     silenced = {_identity(finding) for finding in report.findings} - {_identity(finding) for finding in findings}
@@ -91,10 +91,10 @@ def fix_source(source: Source, settings: Settings, project: Project | None = Non
         project=project,
     )
     if repaired.data == source.data:
-        return _unchanged(source, findings, report.errors, settings)
+        return _unchanged(source, findings, report, settings)
     left = shown_findings(repaired.left, decode(source.path, repaired.data), settings)
     return Outcome(
-        report=FileReport(source.path, left),
+        report=FileReport(source.path, left, given_up=report.given_up),
         repository=settings.repository,
         fixed=repaired.fixed,
         before=source.data,
@@ -122,11 +122,9 @@ def _chosen(path: str, settings: Settings) -> frozenset[str]:
     return chosen_codes(path, settings, {rule.code: rule.default for rule in rules.all_rules()})
 
 
-def _unchanged(
-    source: Source, findings: tuple[Finding, ...], errors: tuple[FileError, ...], settings: Settings
-) -> Outcome:
+def _unchanged(source: Source, findings: tuple[Finding, ...], report: FileReport, settings: Settings) -> Outcome:
     return Outcome(
-        report=FileReport(source.path, findings, errors),
+        report=msgspec.structs.replace(report, findings=findings),
         repository=settings.repository,
         before=source.data if findings else None,
     )

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from leaklint.project import MARKERS
+from leaklint.places import MARKERS
 
 NEEDED = (".gitignore", *MARKERS)
 """Besides Python files, what decides about settings, ignored files and imports."""

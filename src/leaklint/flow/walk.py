@@ -41,7 +41,8 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
             continue
         for class_name in _receivers(outline, routine) if not _is_private(routine) else [routine.class_name]:
             if sum(done.steps for done in walks) > STEPS_PER_MODULE:
-                return tuple(walks)
+                walks.append(_not_begun(routine, class_name))
+                continue
             if label_of(routine.name) and _steps_elsewhere(walks) > STEPS_ALLOWED:
                 continue
             walks.append(walk(outline, summaries, routine, class_name, dull))
@@ -179,6 +180,23 @@ def walk(outline: Outline, summaries: dict[str, Summary], routine: Routine, clas
         entered=frozenset(machine.entered),
         is_complete=is_complete,
         steps=machine.steps,
+    )
+
+
+def _not_begun(routine: Routine, class_name: str | None) -> Walk:
+    """A walk that the module's budget has no steps left for."""
+    return Walk(
+        function=routine.name,
+        class_name=class_name,
+        exits=(),
+        insertions=(),
+        evictions=(),
+        removals=(),
+        releases=(),
+        births=(),
+        entered=frozenset(),
+        is_complete=False,
+        steps=0,
     )
 
 

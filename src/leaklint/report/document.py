@@ -49,6 +49,8 @@ class Document(msgspec.Struct, frozen=True):
     errors: tuple[FileError, ...]
     files: int
     checked: int
+    given_up: tuple[tuple[str, tuple[str, ...]], ...]
+    """Files with functions that were not analysed to their end."""
     source_of: SourceOf
 
 
@@ -65,6 +67,7 @@ def document(outcomes: Iterable[Outcome], errors: Iterable[FileError] = ()) -> D
         errors=(*errors, *(error for outcome in outcomes for error in outcome.report.errors)),
         files=len(outcomes),
         checked=sum(not outcome.report.errors for outcome in outcomes),
+        given_up=tuple((path, made.report.given_up) for path, made in by_path.items() if made.report.given_up),
         source_of=source_of,
     )
 

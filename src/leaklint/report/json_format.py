@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leaklint.paths import encodable
-from leaklint.report.words import repairable, statistics
+from leaklint.report.words import given_up, repairable, statistics
 from leaklint.source import Source, position
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ def text(document: Document) -> str:
         "version": VERSION,
         "findings": [_finding(located, document) for located in document.findings],
         "errors": [_error(error) for error in document.errors],
+        "notices": [
+            {"path": encodable(path), "message": encodable(given_up(functions)), "functions": list(functions)}
+            for path, functions in document.given_up
+        ],
         "summary": _summary(document),
     }
     return msgspec.json.format(msgspec.json.encode(written)).decode() + "\n"

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from leaklint.report.document import Document, Place
 
 
+MOST_NAMED = 5
+"""How many functions one line names."""
+
+
 def printable(text: str) -> str:
     """Replace what could upset a terminal: control characters, and what UTF-8 cannot hold. Tabs stay."""
     return "".join(
@@ -36,6 +40,18 @@ def error_line(error: FileError) -> str:
     """Write an error on one line."""
     numbers = [str(number) for number in (error.line, error.column) if number is not None]
     return f"{printable(':'.join([encodable(error.path), *numbers]))}: error: {printable(error.message)}"
+
+
+def given_up_line(path: str, functions: tuple[str, ...]) -> str:
+    """Say on one line which functions of a file were not analysed to their end."""
+    return f"{printable(path)}: warning: {printable(given_up(functions))}"
+
+
+def given_up(functions: tuple[str, ...]) -> str:
+    """Say which functions were not analysed to their end."""
+    named = ", ".join(f"`{name}`" for name in functions[:MOST_NAMED])
+    more = f" and {len(functions) - MOST_NAMED} more" if len(functions) > MOST_NAMED else ""
+    return f"not analysed to the end, it would take too long: {named}{more}"
 
 
 def check_summary(document: Document) -> str:

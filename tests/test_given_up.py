@@ -1,0 +1,47 @@
+"""A file that is not analysed to its end: it says so, and is no error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.front_ends import LEAKING, run_module
+
+BRANCHES = "".join(
+    f"        if work.is_{number}():\n            self._open[key + {number!r}] = work.a\n" for number in range(9)
+)
+LONG = (
+    "class Long:\n    def __init__(self):\n        self._open = {}\n\n"
+    "    def endless(self, key, work):\n        self._open[key] = work\n"
+    + "".join(f"        self._step_{number}(key, work)\n" for number in range(2))
+    + "        self._open.pop(key, None)\n\n"
+    + "".join(
+        f"    def _step_{number}(self, key, work):\n" + BRANCHES + f"        self._step_{number + 1}(key, work)\n"
+        f"        self._step_{number + 1}(key, work)\n\n"
+        for number in range(8)
+    )
+    + "    def _step_8(self, key, work):\n        self._open.pop(key, None)\n"
+)
+
+
+def test_the_functions_are_named_on_standard_error_and_nothing_else_changes(tmp_path: Path) -> None:
+    (tmp_path / "long.py").write_text(LONG)
+    done = run_module("leaklint", "check", "--format", "json", cwd=tmp_path)
+    assert b"long.py: warning: not analysed to the end, it would take too long: `Long.endless`" in done.stderr
+    assert done.returncode == (1 if json.loads(done.stdout)["findings"] else 0)
+    (notice,) = json.loads(done.stdout)["notices"]
+    assert (notice["path"], notice["functions"][0]) == ("long.py", "Long.endless")
+    assert json.loads(done.stdout)["errors"] == []
+
+
+def test_a_short_file_needs_no_word(tmp_path: Path) -> None:
+    (tmp_path / "short.py").write_text(LEAKING)
+    done = run_module("leaklint", "check", "--format", "json", cwd=tmp_path)
+    assert b"warning" not in done.stderr
+    assert json.loads(done.stdout)["notices"] == []
+
+
+def test_a_known_result_says_it_again(tmp_path: Path) -> None:
+    (tmp_path / "long.py").write_text(LONG)
+    cold, warm = (run_module("leaklint", "check", cwd=tmp_path) for _ in range(2))
+    assert warm.stderr == cold.stderr
