@@ -163,8 +163,8 @@ def _say(report: Document, options: Options, summary: str) -> None:
     for error in report.errors:
         click.echo(error_line(error), err=True)
     if not options.quiet:
-        for path, functions in report.given_up:
-            click.echo(given_up_line(path, functions), err=True)
+        if report.given_up:
+            click.echo(given_up_line(report.given_up), err=True)
         click.echo(summary, err=True)
 
 

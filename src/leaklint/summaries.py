@@ -12,7 +12,7 @@ from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.may_raise import call_may_raise
-from leaklint.outline import Outline, Routine, renamed
+from leaklint.outline import Outline, Routine, ancestry, label_of, renamed
 from leaklint.relevance import touching
 from leaklint.values import word
 
@@ -52,7 +52,11 @@ def summarise(outline: Outline, containers: frozenset[str]) -> dict[str, Summary
                 by_last_name.setdefault(last, []).append(blueprint.methods[method_name])
     known = frozenset(by_last_name)
     found = {name: _own(routine, known) for name, routine in outline.routines.items()}
-    edges = {name: {c for last in lasts for c in by_last_name.get(last, ())} for name, lasts in callees.items()}
+    edges = {
+        name: _within_reach(outline, name, {c for last in lasts for c in by_last_name.get(last, ())})
+        | _inherited(outline, outline.routines[name])
+        for name, lasts in callees.items()
+    }
     spread = _spread(found, edges)
     relevant = touching(outline, containers, edges)
     return {name: msgspec.structs.replace(summary, touches=name in relevant) for name, summary in spread.items()}
@@ -90,12 +94,42 @@ def _callees(routine: Routine, others: dict[str, str]) -> set[str]:
     names = set()
     for node in in_scope(routine.function):
         if isinstance(node, ir.Attribute):
-            names.add(node.name)
+            if not _is_super(node.value):
+                names.add(node.name)
         elif isinstance(node, ir.Name):
             names.add(others.get(node.id, node.id))
         elif isinstance(node, ir.Lambda | ir.Define):
             names.add(node.function.name)
     return names
+
+
+def _within_reach(outline: Outline, caller: str, callees: set[str]) -> set[str]:
+    """What other modules' code can mean by a name: of this module's functions only those of heirs of its class.
+
+    What it is handed as an argument is no name to it, and counts as a call of a parameter.
+    """
+    if not label_of(caller):
+        return callees
+    owner = outline.routines[caller].class_name
+    if owner is None:
+        return {callee for callee in callees if label_of(callee)}
+    heirs = {name for name in outline.classes if any(one.name == owner for one in ancestry(outline, name))}
+    return {callee for callee in callees if label_of(callee) or outline.routines[callee].class_name in heirs}
+
+
+def _inherited(outline: Outline, routine: Routine) -> set[str]:
+    """What `super().name` can mean: methods of the class's bases, and of those that stand beside it in its heirs."""
+    names = {n.name for n in in_scope(routine.function) if isinstance(n, ir.Attribute) and _is_super(n.value)}
+    if not names or routine.class_name is None:
+        return set()
+    families = [{one.name for one in ancestry(outline, blueprint)} for blueprint in outline.classes]
+    related = {one for family in families if routine.class_name in family for one in family}
+    methods = [outline.classes[one].methods for one in related - {routine.class_name}]
+    return {known[name] for known in methods for name in names if name in known}
+
+
+def _is_super(node: ir.Node) -> bool:
+    return isinstance(node, ir.Call) and isinstance(node.function, ir.Name) and node.function.id == "super"
 
 
 def _own(routine: Routine, known: frozenset[str]) -> Summary:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from leaklint.paths import encodable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from leaklint.model import FileError, Finding
     from leaklint.report.document import Document, Place
@@ -42,9 +42,13 @@ def error_line(error: FileError) -> str:
     return f"{printable(':'.join([encodable(error.path), *numbers]))}: error: {printable(error.message)}"
 
 
-def given_up_line(path: str, functions: tuple[str, ...]) -> str:
-    """Say on one line which functions of a file were not analysed to their end."""
-    return f"{printable(path)}: warning: {printable(given_up(functions))}"
+def given_up_line(files: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+    """Say on one line which functions of a file were not analysed to their end; of many files, which they are."""
+    (path, functions), *more = files
+    if not more:
+        return f"{printable(path)}: warning: {printable(given_up(functions))}"
+    words = f"not analysed to the end in {count(len(files), 'file')}, it would take too long"
+    return f"{printable(path)} and {len(more)} more: warning: {words}; `--format json` names the functions"
 
 
 def given_up(functions: tuple[str, ...]) -> str:
