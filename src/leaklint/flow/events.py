@@ -47,6 +47,8 @@ class Guard(msgspec.Struct, frozen=True):
     """What its test asks about."""
     is_negated: bool = False
     """Whether the test is `not …`, and the code stands under it holding."""
+    is_otherwise: bool = False
+    """Whether the code stands under its `else`."""
 
 
 class Insertion(msgspec.Struct, frozen=True):

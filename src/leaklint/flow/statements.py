@@ -169,7 +169,8 @@ def _nothing(node: ir.Statement, state: State, context: Context, ways: Ways) -> 
 def _if(node: ir.If, state: State, context: Context, ways: Ways) -> list[State]:
     holds, fails, asked = branch(node.test, state, context, ways)
     guard = Guard(context.place(node.at), tuple(asked))
-    inner = context.but(is_conditional=True, guards=(*context.guards, guard))
+    otherwise = msgspec.structs.replace(guard, is_otherwise=True)
+    inner = context.but(is_conditional=True, guards=(*context.guards, otherwise))
     negated = msgspec.structs.replace(guard, is_negated=isinstance(node.test, ir.Not))
     entered = context.but(is_conditional=True, guards=(*context.guards, negated))
     questioned = {slot for path in (*holds, *fails) for value in asked for slot in about(value, path)}

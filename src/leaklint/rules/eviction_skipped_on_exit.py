@@ -104,11 +104,14 @@ def _is_the_rule(removal: Removal, story: Story) -> bool:
 
 
 def _is_found_or_put_in(story: Story, removals: list[Removal]) -> bool:
-    """Whether the entry is put in unless it is there from an earlier call, and evicted either way."""
+    """Whether the entry is put in unless it is there from an earlier call, and evicted either way.
+
+    What is there is then cared for first, and the insertion stands under the `else`: no accessor does that.
+    """
     asked_first = {
         guard.place
         for guard in story.insertion.around
-        if any(part == story.insertion.cache for asked in guard.asked for part in within(asked))
+        if guard.is_otherwise and any(part == story.insertion.cache for asked in guard.asked for part in within(asked))
     }
     evicted_under = {guard.place for removal in removals for guard in removal.eviction.around}
     return bool(asked_first - evicted_under)

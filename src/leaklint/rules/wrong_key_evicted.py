@@ -91,10 +91,11 @@ def _read_too_late(story: Story) -> Eviction | None:
 
     Where a variable has one of several values, its insertion and its eviction each have all of them: no change.
     """
-    right = {eviction.place for eviction, match in story.attempts if match is Match.SAME}
-    inserted = {one.key for one in story.walk.insertions if one.place == story.insertion.place}
+    own = story.insertion
+    alike = [one for one in story.walk.insertions if (one.place, one.turns) == (own.place, own.turns)]
+    inserted = {one.key for one in alike}
     for eviction, _ in story.attempts:
-        if eviction.place in right or eviction.key in inserted:
+        if eviction.key in inserted:
             continue
         if is_changed_since(eviction, story.insertion) or (
             eviction.key is not None and _is_late_bound(eviction.key, story)
