@@ -180,7 +180,5 @@ class Walk(msgspec.Struct, frozen=True):
     """The functions that were read through."""
     steps: int
     """How many statements were run."""
-    steps_elsewhere: int
-    """How many of them stand in other modules."""
     is_complete: bool
     """False where the budget ran out; such a walk reports nothing."""

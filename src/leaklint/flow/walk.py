@@ -9,7 +9,7 @@ from leaklint.flow.dull import Dull, dull_statements
 from leaklint.flow.events import Exit, ExitKind, Place, Walk
 from leaklint.flow.expressions import evaluate
 from leaklint.flow.iteration import known_elements
-from leaklint.flow.machine import STEPS_ALLOWED, STEPS_ELSEWHERE, BudgetSpentError, Context, Machine, Ways
+from leaklint.flow.machine import STEPS_ALLOWED, BudgetSpentError, Context, Machine, Ways
 from leaklint.flow.state import State
 from leaklint.flow.statements import run
 from leaklint.ir_walk import below, in_scope, last_part
@@ -153,32 +153,12 @@ def _receivers(outline: Outline, routine: Routine) -> list[str | None]:
 
 
 def walk(outline: Outline, summaries: dict[str, Summary], routine: Routine, class_name: str | None, dull: Dull) -> Walk:
-    """Run the function on symbolic arguments.
-
-    Where the code of other modules is what makes it too long, it is run once more, and their calls stay opaque.
-    """
-    found = _walk_once(outline, summaries, routine, class_name, dull)
-    if found.is_complete or not found.steps_elsewhere or label_of(routine.name):
-        return found
-    again = _walk_once(outline, summaries, routine, class_name, dull, STEPS_ELSEWHERE + 1)
-    return again if again.is_complete else found
-
-
-def _walk_once(
-    outline: Outline,
-    summaries: dict[str, Summary],
-    routine: Routine,
-    class_name: str | None,
-    dull: Dull,
-    steps_elsewhere: int = 0,
-) -> Walk:
+    """Run the function on symbolic arguments."""
     evicting = EVICTING_METHODS.union(
         one.function.name for name, one in outline.routines.items() if summaries[name].evicts
     )
     around_closures = frozenset(one.parent for one in outline.routines.values())
-    machine = Machine(
-        outline, summaries, evaluate, run, call, dull, evicting, around_closures, steps_elsewhere=steps_elsewhere
-    )
+    machine = Machine(outline, summaries, evaluate, run, call, dull, evicting, around_closures)
     context = Context(machine, routine.name, machine.frame_number((), routine.name, ()), class_name)
     state = State()
     state.frames[context.frame] = _symbols(routine, class_name, outline)
@@ -200,7 +180,6 @@ def _walk_once(
         entered=frozenset(machine.entered),
         is_complete=is_complete,
         steps=machine.steps,
-        steps_elsewhere=machine.steps_elsewhere,
     )
 
 
@@ -218,7 +197,6 @@ def _not_begun(routine: Routine, class_name: str | None) -> Walk:
         entered=frozenset(),
         is_complete=False,
         steps=0,
-        steps_elsewhere=0,
     )
 
 
