@@ -36,13 +36,15 @@ _TAKES_OUT = frozenset("clear pop popitem popleft remove sort reverse insert ext
 class Source(msgspec.Struct, frozen=True, eq=False):
     """The name that holds a key, whether the repair makes it up, and what binds it.
 
-    `collected` is a list of the function that already holds all the keys and nothing else.
+    `collected` is a list of the function that already holds all the keys and nothing else; with `is_made_whole` one
+    comprehension makes it, and nothing holds a single key.
     """
 
     site: Site
     name: str
     is_new: bool = False
     collected: str | None = None
+    is_made_whole: bool = False
     comprehension: ir.Comprehension | None = None
     expression: ir.Expression | None = None
     target: str = ""
@@ -53,6 +55,10 @@ class Source(msgspec.Struct, frozen=True, eq=False):
     def by_loop(self) -> bool:
         """Whether a comprehension must be written out."""
         return self.comprehension is not None
+
+    def collect_in(self, tracked: str) -> str:
+        """Return the line that puts what is known of the keys where they are built into the list `tracked`."""
+        return f"{tracked}.extend({self.collected})" if self.is_made_whole else f"{tracked}.append({self.name})"
 
     def bind(self, lines: tuple[str, ...]) -> tuple[Change, ...]:
         """Return the changes that bind the name, if need be, and put `lines` behind that."""
@@ -69,8 +75,11 @@ class Source(msgspec.Struct, frozen=True, eq=False):
         return (InsertAfter(statement, lines),) if lines else ()
 
 
-def ways_to_name(layout: Layout, site: Site) -> Source:
-    """Return how to name the key of `site`. Raises RefusedError where that would change what the code does."""
+def ways_to_name(layout: Layout, site: Site, *, with_collected: bool = True) -> Source:
+    """Return how to name the key of `site`; with `with_collected`, a list that `append` fills with the keys will do.
+
+    Raises RefusedError where that would change what the code does.
+    """
     statement = site.statement
     match statement:
         case ir.Assign(targets=(ir.Name(id=name),), value=value) if value is not None and value.at == site.key:
@@ -79,8 +88,9 @@ def ways_to_name(layout: Layout, site: Site) -> Source:
             return Source(site, name)
     expression = expression_of(statement, site.key)
     collected = _collected(site, expression)
-    if collected is not None:
-        return Source(site, collected.removesuffix("s"), collected=collected)
+    is_made_whole = isinstance(statement, ir.Assign)
+    if collected is not None and (with_collected or is_made_whole):
+        return Source(site, collected.removesuffix("s"), collected=collected, is_made_whole=is_made_whole)
     name = _new_name(_telling(statement, expression) or "key", site.function, layout.names)
     around = [one for one in below(statement) if isinstance(one, ir.Comprehension) and one.at.contains(site.key)]
     inside = [one for one in around if one.at != site.key and not _is_in_first_iterable(one, site)]

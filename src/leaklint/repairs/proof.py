@@ -7,6 +7,7 @@ that nothing outside the edits changed, and that no comment and no string was lo
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import re
 import warnings
@@ -137,11 +138,60 @@ def _require_same_functions(before: Source, old_tree: ast.Module, new_tree: ast.
         inside.update(touching)
         if not touching and (name not in new or ast.dump(function) != ast.dump(new[name])):
             raise RefusedError(f"the function {name[0]}, line {function.lineno}, would change though no edit is in it")
+    _require_known_names(old, new, _bound_at_top(new_tree))
     if len(inside) == len(edits):
         for function in [*old.values(), *new.values()]:
             function.body = []
         if ast.dump(old_tree) != ast.dump(new_tree):
             raise RefusedError("code outside the edited functions would change")
+
+
+def _require_known_names(
+    old: dict[tuple[str, int], Function], new: dict[tuple[str, int], Function], of_module: set[str]
+) -> None:
+    """A name that a function reads only since the repair must be bound in it, around it, or at the top of the file."""
+    for name, function in new.items():
+        before = old.get(name)
+        if before is None or ast.dump(before) == ast.dump(function):
+            continue
+        around = [one for (outer, _), one in new.items() if name[0].startswith(outer + ".")]
+        known = of_module.union(_read(before), *(_bound(one) for one in (*around, function)))
+        unknown = sorted(_read(function) - known - set(dir(builtins)))
+        if unknown:
+            raise RefusedError(f"`{unknown[0]}` would be read in {name[0]}, where nothing is bound to it")
+
+
+def _read(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def _bound(tree: ast.AST) -> set[str]:
+    return {name for node in ast.walk(tree) for name in _binds(node)}
+
+
+def _bound_at_top(tree: ast.Module) -> set[str]:
+    found = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        found.update(_binds(node))
+        if not isinstance(node, Function | ast.ClassDef):
+            pending += ast.iter_child_nodes(node)
+    return found
+
+
+def _binds(node: ast.AST) -> Sequence[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.alias(name=name, asname=asname):
+            return [asname or name.partition(".")[0]]
+        case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
+            return [name]
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            return [name]
+        case _:
+            return []
 
 
 def _functions(tree: ast.Module) -> dict[tuple[str, int], Function]:

@@ -71,17 +71,19 @@ def _plan(intent: Intent, site: Site, mirror: Mirror, region: Region, base: str 
     if source.collected is not None and _is_before(layout, site, region, source.collected):
         name = _loop_variable(layout, site, region, source.name)
         return Plan(_evicting(intent, site, mirror, region, name, source.collected), source.safety)
-    if not source.by_loop and _is_single(intent, site, region):
+    if source.collected is not None and not source.is_made_whole:
+        source = ways_to_name(layout, site, with_collected=False)
+    if not source.by_loop and not source.is_made_whole and _is_single(intent, site, region):
         binding = source.bind(())
         return Plan((*binding, *_evicting(intent, site, mirror, region, source.name, None)), source.safety)
-    wanted = tracking_name(source.name, base)
+    wanted = f"tracked_{source.collected}" if source.is_made_whole else tracking_name(source.name, base)
     tracked = free_name(wanted, function, layout.names)
     # A name that the repair makes up is free already; the loop over the list may have it too.
     name = source.name if source.is_new else _loop_variable(layout, site, region, source.name)
     start = region.start_of_tracking(layout, site)
     evicting = _evicting(intent, site, mirror, region, name, tracked)
     opening = InsertBefore(start, (f"{tracked} = []",))
-    binding = source.bind((f"{tracked}.append({source.name})",))
+    binding = source.bind((source.collect_in(tracked),))
     return Plan((opening, *evicting, *binding), source.safety)
 
 
