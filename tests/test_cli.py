@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -18,14 +17,12 @@ from front_ends import CLEAN, LEAK_LINE, LEAKING, environment, leaking_file, lea
 from leaklint import __version__
 from leaklint.cli import main
 from leaklint.rules import all_rules
-from leaklint.source import SourceError, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from leaklint.files import Found
     from leaklint.run import Work
-    from leaklint.source import Source
     from leaklint.work import Outcome
 
 
@@ -478,65 +475,3 @@ def test_the_demonstration_gets_the_directory(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("leaklint.demo.demonstration.main", demonstrate)
     assert run("demo", "--pictures", "somewhere").exit_code == 0
     assert seen == [Path("somewhere")]
-
-
-def test_a_named_file_that_may_not_be_read_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    # What click asks is answered for an ordinary user, because root may read everything.
-    access = os.access
-    monkeypatch.setattr(
-        os, "access", lambda path, mode, **options: path != "secret.py" and access(path, mode, **options)
-    )
-    monkeypatch.setattr("leaklint.work.read", _read_unless_secret)
-    Path("clean.py").write_text(CLEAN, encoding="utf-8")
-    Path("secret.py").write_text(CLEAN, encoding="utf-8")
-    result = run("check", "-j1", "secret.py", "clean.py")
-    assert result.exit_code == 2
-    assert "secret.py: error: cannot read: permission denied" in result.stderr
-    assert "No leaks found in 1 file. 1 path could not be done." in result.stderr
-
-
-def _read_unless_secret(path: str) -> Source:
-    if path == "secret.py":
-        raise SourceError(path, "cannot read: permission denied")
-    return read(path)
-
-
-def test_a_generated_file_of_many_megabytes_does_not_stop_the_others() -> None:
-    leaking_file(Path(), "leaking.py")
-    method = "    def m{0}(self, k):\n        self.c[k] = x.open()\n        x.use()\n        self.c.pop(k)\n"
-    Path("huge.py").write_text("class A:\n" + "".join(map(method.format, range(120_000))), encoding="utf-8")
-    result = run("check", "-j1", "--format", "concise", "huge.py", "leaking.py")
-    assert result.exit_code == 2
-    assert "huge.py: error: larger than 3 MiB" in result.stderr
-    assert "leaking.py:" in result.stdout
-
-
-WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
-"""Root may read everything; an ordinary user needs no prefix."""
-
-
-def test_a_directory_that_may_not_be_entered_is_named_and_the_rest_is_done() -> None:
-    Path("closed").mkdir()
-    Path("closed/inner.py").write_text(CLEAN, encoding="utf-8")
-    Path("clean.py").write_text(CLEAN, encoding="utf-8")
-    prefix = WITHOUT_PRIVILEGES if os.geteuid() == 0 else ()
-    if prefix and shutil.which(prefix[0]) is None:
-        pytest.skip("root reads everything, and setpriv is not there to give that up")
-    Path("closed").chmod(0)
-    try:
-        below, within = (
-            subprocess.run(
-                [*prefix, sys.executable, "-m", "leaklint", "check", *given],
-                capture_output=True,
-                encoding="utf-8",
-                check=False,
-            )
-            for given in ([], ["closed/inner.py", "clean.py"])
-        )
-    finally:
-        Path("closed").chmod(0o700)
-    assert "closed: error: cannot read the directory: Permission denied" in below.stderr
-    assert "closed/inner.py: error: cannot read: permission denied" in within.stderr
-    for result in (below, within):
-        assert result.returncode == 2
-        assert "No leaks found in 1 file. 1 path could not be done." in result.stderr
