@@ -65,7 +65,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 def installed(folder: Path) -> dict[str, str]:
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
-    return unmeasured(PATH=on_path(scripts), COLUMNS="80", VIRTUAL_ENV=str(folder / "venv"))
+    # Named here, because this environment is made before any test has its own cache: `clean` must not reach the user's.
+    cache = str(folder / "cache")
+    return unmeasured(PATH=on_path(scripts), COLUMNS="80", VIRTUAL_ENV=str(folder / "venv"), LEAKLINT_CACHE_DIR=cache)
 
 
 def install(folder: Path) -> None:
@@ -144,6 +146,36 @@ def test_commands_do_their_work(block: Block, project: Path, installation: Insta
         assert "LKL101" in done.stdout
     for path in project.glob("*.json"):
         assert json.loads(path.read_text(encoding="utf-8"))["findings"]
+
+
+def test_results_are_kept_where_the_readme_says(project: Path, installation: Installation, tmp_path: Path) -> None:
+    (named,) = (command for block in of("sh") for command in commands(block) if "--cache-dir" in command)
+    (without,) = (command for block in of("sh") for command in commands(block) if "--no-cache" in command)
+    plain = "leaklint check src"
+    home = {"HOME": str(tmp_path / "home"), "LEAKLINT_CACHE_DIR": "", "XDG_CACHE_HOME": ""}
+    places = {
+        "--cache-dir": (named, {**home, "LEAKLINT_CACHE_DIR": str(tmp_path / "not here")}, project / ".cache/leaklint"),
+        "LEAKLINT_CACHE_DIR": (
+            "leaklint check src",
+            {**home, "LEAKLINT_CACHE_DIR": str(tmp_path / "v")},
+            tmp_path / "v",
+        ),
+        "$XDG_CACHE_HOME": (
+            "leaklint check src",
+            {**home, "XDG_CACHE_HOME": str(tmp_path / "x")},
+            tmp_path / "x/leaklint",
+        ),
+        "~/.cache": (plain, home, tmp_path / "home/.cache/leaklint"),
+    }
+    for word, (command, settings, place) in places.items():
+        assert word in README
+        assert run(command, project, {**installation.environment, **settings}).returncode == 1
+        assert [path.suffix for path in place.iterdir()] == [".leaklint"]
+    assert not (tmp_path / "not here").exists()
+    assert "Removed the results from" in run("leaklint clean", project, {**installation.environment, **home}).stdout
+    assert not (tmp_path / "home/.cache/leaklint").exists()
+    assert run(without, project, {**installation.environment, **home}).returncode == 1
+    assert not (tmp_path / "home/.cache/leaklint").exists()
 
 
 @pytest.mark.parametrize(

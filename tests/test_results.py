@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from leaklint import results as results_module
 from leaklint.basis import digest
+from leaklint.cli import main
 from leaklint.results import ENDING, MOST_PROJECTS, clean
 from tests.front_ends import CLEAN, LEAKING, environment, leaking_file, run_module
 
@@ -74,10 +76,7 @@ def explode(*_: object, **__: object) -> None:
 @pytest.fixture
 def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Check the folder in this process; optionally with an analysis that must not be asked."""
-    from click.testing import CliRunner
-
     from leaklint import analyze
-    from leaklint.cli import main
 
     monkeypatch.chdir(tmp_path)
 
@@ -233,6 +232,36 @@ def test_clean_removes_results_and_nothing_else(tmp_path: Path, own_cache: Path,
     clean(str(own_cache))
     assert not own_cache.exists()
     clean(str(own_cache))
+
+
+def test_the_command_says_what_it_removed_and_from_where(tmp_path: Path, own_cache: Path, in_process) -> None:
+    leaking_file(tmp_path)
+    in_process()
+    done = CliRunner().invoke(main, ["clean"])
+    assert (done.exit_code, done.stderr) == (0, f"Removed the results from {own_cache}\n")
+    again = CliRunner().invoke(main, ["clean", "--cache-dir", str(own_cache)])
+    assert (again.exit_code, again.stderr) == (0, f"No results in {own_cache}\n")
+
+
+def test_results_that_cannot_be_removed_are_named(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    place = own_cache / f"kept{ENDING}"
+    place.write_text("")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        done = CliRunner().invoke(main, ["clean"])
+    assert done.exit_code == 2
+    assert f"cannot remove '{place}': Permission denied" in done.stderr
+
+
+def test_without_a_home_there_is_nothing_to_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LEAKLINT_CACHE_DIR")
+    monkeypatch.setattr(results_module, "default_directory", lambda: None)
+    done = CliRunner().invoke(main, ["clean"])
+    assert done.exit_code == 2
+    assert "name another one with --cache-dir" in done.stderr
 
 
 def test_old_projects_are_dropped(tmp_path: Path, own_cache: Path, in_process) -> None:

@@ -101,8 +101,13 @@ def clean(cache_dir: str | None) -> None:
     from leaklint import results
 
     directory = cache_dir or results.default_directory()
-    if directory is not None:
-        results.clean(directory)
+    if directory is None:
+        raise click.UsageError("there is no home directory to keep results in; name another one with --cache-dir.")
+    try:
+        had_results = results.clean(directory)
+    except OSError as error:
+        raise click.UsageError(f"cannot remove '{error.filename}': {error.strerror}") from error
+    click.echo(f"{'Removed the results from' if had_results else 'No results in'} {directory}", err=True)
 
 
 @main.command()

@@ -105,12 +105,17 @@ class Results:
         return self._answers[dependency]
 
 
-def clean(directory: str) -> None:
-    """Remove all results from a directory, and the directory if nothing else is in it."""
-    for path in _files_in(Path(directory)):
+def clean(directory: str) -> bool:
+    """Remove all results from a directory, and the directory if nothing else is in it; whether there were any.
+
+    Raises OSError.
+    """
+    files = _files_in(Path(directory))
+    for path in files:
         path.unlink(missing_ok=True)
     with suppress(OSError):
         Path(directory).rmdir()
+    return bool(files)
 
 
 def default_directory() -> str | None:
