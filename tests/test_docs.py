@@ -160,8 +160,19 @@ def test_a_cleanup_is_taken_to_reach_its_last_eviction() -> None:
     ("handler", "is_caught"),
     [("except Exception", False), ("except TimeoutError", False), ("except BaseException", True), ("except", True)],
 )
-def test_a_cancellation_passes_handlers_of_errors(handler: str, is_caught: bool) -> None:
-    code = f"try:\n            await work\n        {handler}:\n            del self._active[key]\n            raise"
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "await work",
+        "if key: await work",
+        "async with work: pass",
+        "async for part in work: pass",
+        "done = [part async for part in work]",
+        "if key: done = [part async for part in work]",
+    ],
+)
+def test_a_cancellation_passes_handlers_of_errors(wait: str, handler: str, is_caught: bool) -> None:
+    code = f"try:\n            {wait}\n        {handler}:\n            del self._active[key]\n            raise"
     assert codes_found(code) == ([] if is_caught else ["LKL102"])
 
 

@@ -11,6 +11,9 @@ from leaklint.values import Element, Result, Value, spell, within, word
 LONGEST_QUOTE = 72
 """Characters of code that a message quotes; longer keys are spelled by what they are made from, and cut."""
 
+NO_CALLS = frozenset(["assert", "yield", "await", "[]", "async for", "async with", "decorator"])
+"""What raises without being called; a mark names it so."""
+
 
 def key_words(evidence: Evidence, story: Story) -> str:
     """The inserted key in the code's own words: where it is built, else where it is inserted, if that says it all."""
@@ -83,9 +86,14 @@ def raise_notes(history: tuple[Mark, ...]) -> list[Note]:
         return []
     if first.callee == "raise":
         return [Note(first.place, "this exception leaves the entry in")]
-    if first.callee in ("assert", "yield", "await", "[]", "async for", "async with", "decorator"):
-        return [Note(first.place, f"if this `{first.callee}` raises or is cancelled, the entry stays")]
-    return [Note(first.place, f"if `{first.callee}()` raises or is cancelled, the entry stays")]
+    what = f"this `{first.callee}`" if first.callee in NO_CALLS else f"`{first.callee}()`"
+    if not first.is_cancelled:
+        what += " raises or is cancelled" if first.waits else " raises"
+    elif first.callee == "yield":
+        what = f"the consumer stops at {what}"
+    else:
+        what += " is cancelled"
+    return [Note(first.place, f"if {what}, the entry stays")]
 
 
 def code(value: Value | None) -> str:

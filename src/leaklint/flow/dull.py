@@ -94,9 +94,10 @@ def is_dull(statement: ir.Statement, interest: Interest) -> bool:
 def pass_over(statement: ir.Statement, state: State, context: Context, ways: Ways) -> State:
     """The path after a dull statement: what it may have set is unknown, and what it calls may have raised."""
     nodes = list(in_scope(statement))
-    raising = _first_raise(nodes)
+    waiting = _first_wait(nodes)
+    raising = waiting or _first_raise(nodes)
     if raising is not None:
-        kinds = ("error", "cancel") if any(isinstance(node, ir.Await) for node in nodes) else ("error",)
+        kinds = ("error", "cancel") if waiting is not None else ("error",)
         may_raise(state, raising[0].at, raising[1], context, ways, kinds)
     frame = state.frames.get(context.frame, {})
     for name in _changed(nodes):
@@ -108,12 +109,23 @@ def pass_over(statement: ir.Statement, state: State, context: Context, ways: Way
     return state
 
 
+def _first_wait(nodes: list[msgspec.Struct]) -> tuple[ir.Node, str] | None:
+    """What can be cancelled, and what it is called; it can raise an error as well."""
+    for node in nodes:
+        match node:
+            case ir.Await():
+                return node, "await"
+            case ir.With(is_async=True):
+                return node, "async with"
+            case ir.For(is_async=True):
+                return node, "async for"
+            case ir.Comprehension(clauses=clauses) if any(clause.is_async for clause in clauses):
+                return node, "async for"
+    return None
+
+
 def _first_raise(nodes: list[msgspec.Struct]) -> tuple[ir.Node, str] | None:
     for node in nodes:
-        if isinstance(node, ir.Await):
-            return node, "await"
-        if isinstance(node, ir.For | ir.With) and node.is_async:
-            return node, "async for" if isinstance(node, ir.For) else "async with"
         if isinstance(node, ir.Assert):
             return node, "assert"
         if isinstance(node, ir.Call) and call_may_raise(node):
