@@ -328,6 +328,8 @@ def test_a_filter_reports_what_is_left_on_standard_error() -> None:
         (("check", "--formt", "json"), "No such option '--formt'"),
         (("check", "--format", "xml"), "'xml' is not one of"),
         (("check", "--select", "LKL1O1"), "'--select': no rule is called 'LKL1O1'; did you mean 'LKL101'?"),
+        (("check", "--select", ""), "'--select': there is no code in it; for no rule at all say --ignore ALL"),
+        (("check", ""), "a path is empty; '.' is the working directory."),
         (("check", "-", "a.py"), "'-' reads standard input and cannot be combined with other paths."),
         (("check", "--stdin-filename", "a.py", "."), "--stdin-filename needs '-' as the only path."),
         (("fix", "--diff", "--format", "json"), "--diff cannot be combined with --format json."),
@@ -335,6 +337,8 @@ def test_a_filter_reports_what_is_left_on_standard_error() -> None:
         (("check", "-j", "0"), "0 is not in the range x>=1"),
         (("explain", "LKL110"), "no rule is called 'LKL110'; did you mean 'LKL10"),
         (("explain", "derived-key-leek"), "did you mean 'derived-key-leak'?"),
+        (("explain", "lkl101x"), "no rule is called 'lkl101x'; did you mean 'LKL101'?"),
+        (("explain", "lkl10"), "'lkl10' stands for several rules; name one of them: LKL101, LKL102, "),
         (("explain",), "Missing argument 'CODE'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -369,7 +373,7 @@ def test_ir_prints_what_leaklint_understands(tmp_path: Path) -> None:
     write("broken.py", "def f(:\n")
     broken = run("ir", "broken.py")
     assert broken.exit_code == 2
-    assert broken.stderr.startswith("broken.py:1:7: ")
+    assert broken.stderr.startswith("broken.py:1:7: error: syntax error: ")
 
 
 def test_help_tells_how_to_complete_and_what_exit_codes_mean() -> None:
@@ -380,12 +384,16 @@ def test_help_tells_how_to_complete_and_what_exit_codes_mean() -> None:
         assert f"\n  {command} " in text
 
 
-def test_completion_offers_codes() -> None:
+@pytest.mark.parametrize(
+    ("typed", "position", "before"),
+    [("leaklint explain lkl10", "2", ""), ("leaklint check --select LKL201,LKL10", "3", "LKL201,")],
+)
+def test_completion_offers_codes(typed: str, position: str, before: str) -> None:
     script = Path(sys.executable).with_name("leaklint")
-    extra = {"_LEAKLINT_COMPLETE": "bash_complete", "COMP_WORDS": "leaklint explain lkl10", "COMP_CWORD": "2"}
+    extra = {"_LEAKLINT_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": position}
     done = subprocess.run([script], env=environment(**extra), capture_output=True, encoding="utf-8", check=False)
-    assert [line.split(",")[1] for line in done.stdout.splitlines()] == [
-        rule.code for rule in all_rules() if rule.code.startswith("LKL10")
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == [
+        f"{before}{rule.code}" for rule in all_rules() if rule.code.startswith("LKL10")
     ]
 
 

@@ -112,6 +112,7 @@ def test_a_key_like_no_other_gets_no_suggestion(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ('select = ["LKL901"]', "[tool.leaklint] select: no rule is called 'LKL901'; did you mean 'LKL101'?"),
+        ('select = ["LKL9"]', "[tool.leaklint] select: no rule is called 'LKL9'"),
         ('ignore = ["E501"]', "[tool.leaklint] ignore: no rule is called 'E501'"),
         ('ignore = [""]', "[tool.leaklint] ignore: no rule is called ''"),
         (
@@ -134,15 +135,33 @@ def test_the_beginning_of_a_code_is_a_selector(tmp_path: Path, selector: str) ->
 @pytest.mark.parametrize(
     ("table", "message", "line"),
     [
-        ('[tool.leaklint]\n\nselect = "LKL101"', "[tool.leaklint] select: expected `array`, got `str`", 3),
-        ("[tool.leaklint]\nignore = [1]", "[tool.leaklint] ignore: expected `str`, got `int`", 2),
-        ("[tool]\nleaklint = 3", "[tool.leaklint]: expected `object`, got `int`", None),
+        ('[tool.leaklint]\n\nselect = "LKL101"', "[tool.leaklint] select: expected a list, got a string", 3),
+        ("[tool.leaklint]\nignore = [1]", "[tool.leaklint] ignore: expected a string, got a number", 2),
+        ("[tool]\nleaklint = 3", "[tool.leaklint]: expected a table, got a number", 2),
+        ("[tool.leaklint]\nselect = true", "[tool.leaklint] select: expected a list, got true or false", 2),
+        ("[tool.leaklint]\nexclude = 2020-01-01", "[tool.leaklint] exclude: expected a list, got a date", 2),
     ],
 )
 def test_a_wrong_type_names_the_key(tmp_path: Path, table: str, message: str, line: int | None) -> None:
     configure(tmp_path, table)
     found = error(tmp_path).error
     assert (found.message, found.line) == (message, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('dev = ["flake8-leaklint"]\n[tool.ruff.lint]\nselect = ["E"]\n[tool.leaklint]\nselect = 1\n', 5),
+        ("[tool]\nleaklint.select = 1\n", 2),
+        ("[tool]\nleaklint = { select = 1 }\n", 2),
+        ("[ tool . 'leaklint' ]\nselect = 1\n", 2),
+        ("[tool.leaklint]\nselect = []\nper-file-ignores = { a = 1 }\n", 3),
+        ("[tool.leaklint.per-file-ignores]\na = 1\n", 1),
+    ],
+)
+def test_the_line_is_one_of_the_table(tmp_path: Path, text: str, line: int) -> None:
+    configure(tmp_path, text)
+    assert error(tmp_path).error.line == line
 
 
 def test_broken_toml_names_line_and_column(tmp_path: Path) -> None:

@@ -130,6 +130,8 @@ main.add_command(fleet)
 
 def _options(values: dict[str, Any]) -> Options:
     paths = values.pop("paths") or (".",)
+    if "" in paths:
+        raise click.UsageError("a path is empty; '.' is the working directory.")
     if "-" in paths and len(paths) > 1:
         raise click.UsageError("'-' reads standard input and cannot be combined with other paths.")
     options = Options(paths=paths, **values)

@@ -30,6 +30,25 @@ else:
 ALL = "ALL"
 """The selector that stands for every rule."""
 
+LIKE_ENOUGH = 0.62
+"""How like another word must be to be suggested: two codes that have no more than their letters in common are not."""
+
+_TOML_WORDS = {
+    "array": "a list",
+    "str": "a string",
+    "object": "a table",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "date": "a date",
+    "datetime": "a date",
+    "time": "a time",
+}
+"""What types are called in a file's own terms."""
+
+_HEADER = re.compile(r"\s*\[")
+_OWN_TABLE = re.compile(r"""\s*(\[+\s*)?(['"]?tool['"]?\s*\.\s*)?['"]?leaklint['"]?\s*[].=]""")
+
 
 class ConfigError(Exception):
     """A configuration that cannot be used; says in which file, and where it can on which line."""
@@ -141,7 +160,7 @@ def load(path: Path, codes: Sequence[str]) -> Settings | None:
 
 def nearest(word: str, words: Sequence[str]) -> str:
     """Suggest the one of `words` that is most like `word`: `; did you mean 'x'?`, or nothing."""
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, words, n=1, cutoff=LIKE_ENOUGH)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
@@ -189,10 +208,12 @@ def _convert(path: Path, text: str, written: object) -> Table:
         return msgspec.convert(written, Table)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).replace(" | null", "").partition(" - at `$.")
+        reason = re.sub(r"`(\w+)`", lambda match: _TOML_WORDS.get(match[1], match[1]), reason)
         key = re.match(r"[\w-]*", where)
         name = key[0] if key else ""
         subject = f"[tool.leaklint] {name}: " if name else "[tool.leaklint]: "
-        raise _error(path, f"{subject}{reason[:1].lower()}{reason[1:]}", _line_of(text, name)) from error
+        line = _line_of(text, name or "leaklint")
+        raise _error(path, f"{subject}{reason[:1].lower()}{reason[1:]}", line) from error
 
 
 def _check_codes(path: Path, text: str, table: Table, codes: Sequence[str]) -> None:
@@ -210,11 +231,11 @@ def _check_codes(path: Path, text: str, table: Table, codes: Sequence[str]) -> N
 
 
 def _line_of(text: str, word: str) -> int | None:
-    """Find the first line after the table's header that mentions `word`; the TOML parser keeps no positions."""
+    """Find the first line of the table that mentions `word`; the TOML parser keeps no positions."""
     in_table = False
     for number, line in enumerate(text.splitlines(), start=1):
-        in_table = in_table or "leaklint" in line
-        if in_table and word and re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", line):
+        in_table = bool(_OWN_TABLE.match(line)) or (in_table and not _HEADER.match(line))
+        if in_table and re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", line):
             return number
     return None
 

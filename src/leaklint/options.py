@@ -37,15 +37,19 @@ class Options(msgspec.Struct, frozen=True):
 
 
 def complete_code(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Offer the codes that begin as what was typed so far."""
+    """Offer the codes that begin as what was typed so far, of several the last."""
     from leaklint.rules import all_rules
 
-    return [CompletionItem(rule.code, help=rule.summary) for rule in all_rules() if rule.code.startswith(begun.upper())]
+    before, comma, last = begun.rpartition(",")
+    rules = [rule for rule in all_rules() if rule.code.startswith(last.upper())]
+    return [CompletionItem(f"{before}{comma}{rule.code}", help=rule.summary) for rule in rules]
 
 
 def _codes(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Split `LKL101,LKL102` and check each; the rules are only loaded if there is something to check."""
     selectors = tuple(word.strip().upper() for value in values for word in value.split(",") if word.strip())
+    if values and not selectors:
+        raise click.BadParameter("there is no code in it; for no rule at all say --ignore ALL")
     if selectors:
         from leaklint.config import unknown_code
         from leaklint.rules import all_rules

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 from leaklint.config import nearest
+from leaklint.model import FileError
+from leaklint.report.words import error_line
 from leaklint.rules import all_rules
 from leaklint.source import SourceError
 
@@ -20,6 +22,9 @@ def explain(word: str) -> None:
     """Print a rule's page; `word` is its code or its name. Raises click.UsageError for any other word."""
     found = next((rule for rule in all_rules() if word.upper() == rule.code or word.lower() == rule.name), None)
     if found is None:
+        begun = [rule.code for rule in all_rules() if word and rule.code.startswith(word.upper())]
+        if begun:
+            raise click.UsageError(f"'{word}' stands for several rules; name one of them: {', '.join(begun)}")
         words = [name for rule in all_rules() for name in (rule.code, rule.name)]
         like = word.upper() if word.upper().startswith("LKL") else word.lower()
         raise click.UsageError(f"no rule is called '{word}'{nearest(like, words)}")
@@ -52,7 +57,7 @@ def ir(path: str) -> int:
         source = read(path)
         click.echo(show(extract(parse(source), path)), nl=False)
     except SourceError as error:
-        click.echo(f"{error}", err=True)
+        click.echo(error_line(FileError(error.path, error.message, error.line, error.column)), err=True)
         return 2
     return 0
 
