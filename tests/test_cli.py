@@ -380,8 +380,9 @@ def test_help_tells_how_to_complete_and_what_exit_codes_mean() -> None:
     text = run("--help").stdout
     assert 'eval "$(_LEAKLINT_COMPLETE=bash_source leaklint)"' in text
     assert "0 nothing found, 1 findings, 2 could not do the job" in text
-    for command in ("check", "fix", "explain", "rules", "ir", "demo"):
+    for command in ("check", "fix", "explain", "rules", "ir", "demo", "clean", "fleet"):
         assert f"\n  {command} " in text
+    assert "..." not in text.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def main() -> None:
     """Find keyed-resource leaks: entries put into a long-lived mapping and never taken out again."""
 
 
-@main.command()
+@main.command(short_help="Report the leaks in files and directories.")
 @shared_options
 @click.option("--statistics", is_flag=True, help="Print how often each rule speaks instead of the findings.")
 def check(**values: Any) -> None:
@@ -53,7 +53,7 @@ def check(**values: Any) -> None:
     sys.exit(check_and_fix.check(_options(values)))
 
 
-@main.command()
+@main.command(short_help="Repair leaks and report those that are left.")
 @shared_options
 @click.option("--diff", is_flag=True, help="Print a patch and write nothing; findings it would repair count as left.")
 @click.option("--unsafe-fixes", is_flag=True, help="Apply repairs too that may change what the code does.")
@@ -68,7 +68,7 @@ def fix(**values: Any) -> None:
     sys.exit(check_and_fix.fix(_options(values)))
 
 
-@main.command()
+@main.command(short_help="Explain a rule: what, why, examples, repair.")
 @click.argument("code", shell_complete=complete_code)
 def explain(code: str) -> None:
     """Explain a rule: what it finds, why, examples, and how it is repaired."""
@@ -85,7 +85,7 @@ def rules() -> None:
     show.rules()
 
 
-@main.command()
+@main.command(short_help="Print what leaklint understands of a file.")
 @click.argument("file", type=click.Path(readable=False))
 def ir(file: str) -> None:
     """Print what leaklint understands of FILE: its intermediate representation."""
@@ -110,7 +110,7 @@ def clean(cache_dir: str | None) -> None:
     click.echo(f"{'Removed the results from' if had_results else 'No results in'} {directory}", err=True)
 
 
-@main.command()
+@main.command(short_help="Find the reference leak, repair it, run both.")
 @click.option(
     "--pictures",
     type=click.Path(file_okay=False),

@@ -74,6 +74,7 @@ def test_a_repair_that_is_not_the_shipped_one_fails(quick, monkeypatch, capsys, 
 
 
 def test_without_openai_it_says_what_to_install(quick, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")  # where the command to copy would not fit on the line
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert demonstration.main(quick) == 2
     assert "pip install 'flake8-leaklint[demo]'" in capsys.readouterr().err

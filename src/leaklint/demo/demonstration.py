@@ -47,7 +47,9 @@ def main(picture_folder: Path = Path("build", "demo")) -> int:
             _show_measurements(console, measurements, picture_folder)
             _lint_releases(console, Path(folder))
     except (DemoError, OSError) as error:
-        Console(stderr=True).print(f"leaklint demo: {error}", style="red", markup=False, highlight=False)
+        Console(stderr=True).print(
+            f"leaklint demo: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         return 2
     return 0
 

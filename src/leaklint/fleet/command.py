@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leaklint.fleet.summary import Totals
 
 
-@click.command()
+@click.command(short_help="Repair many git repositories, as patches.")
 @click.argument("repositories", nargs=-1, metavar="[PATH[@REVISION]]...")
 @click.option(
     "--from-file", "lists", multiple=True, type=click.Path(dir_okay=False), help="A file with one repository a line."

@@ -25,10 +25,10 @@ _PLANNERS: dict[str, Callable[[Intent], Iterator[Plan | Refusal]]] = {
 _REASONS = {
     "LKL105": "whether the forgotten entry goes with its sibling is for you to say; the advice shows where",
     "LKL106": "whether anybody still looks the ended value up is for you to say; the advice shows where it could go",
-    "LKL107": "when an entry of such a key may go is for you to say: nothing in this code evicts one",
-    "LKL201": "when an entry may go is for you to say: nothing in this code evicts one",
-    "LKL202": "where the keys are best tracked is for you to say: beside the line that builds them, or in a mapping of "
-    "their own",
+    "LKL107": "nothing in this code evicts such an entry; when it may go is for you to say",
+    "LKL201": "nothing in this code evicts such an entry; when it may go is for you to say",
+    "LKL202": "the keys are best tracked beside the line that builds them, or in a mapping of their own; which, is for "
+    "you to say",
     "LKL203": "taking the lock here could wait for ever if a caller holds it already, which cannot be seen from here",
     "LKL204": "whether anybody still uses the evicted value cannot be seen from here",
 }

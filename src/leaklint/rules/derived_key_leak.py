@@ -8,8 +8,8 @@ in the class's own removal method, evicts only the base key. The entries under t
 
 ## Why
 
-Memory grows by one entry per item. The case that leaklint was made for built four ids per row: 100 rows with 10
-questions each left 1,000 clients per batch, about 10 MB, and a million after 1,000 batches.
+Memory grows by one entry per item. The case that leaklint was made for built an id for each row and question: a batch
+of 100 rows with 10 questions left 1,000 clients, about 10 MB, and 1,000 batches left a million.
 
 ## Bad
 
@@ -60,8 +60,8 @@ the same helper, closing what it closes.
 ## A real one
 
 The leak that leaklint was made for: a pipeline's transform asks several questions of a model for each row, builds a key
-of its own for each question, and its cleanup knows the row's key alone. `leaklint demo` runs it, with the eviction and
-without.
+of its own for each question, and its cleanup knows the batch's key alone. `leaklint demo` runs it, with the eviction
+and without.
 """
 
 from __future__ import annotations
