@@ -67,6 +67,7 @@ def _safe_calls() -> str:
         "functions": may_raise.SAFE_FUNCTIONS,
         "constructors": may_raise.SAFE_CONSTRUCTORS,
         "calls": may_raise.SAFE_CALLS,
+        "waits, which can be cancelled but bring no error": may_raise.ONLY_CANCELLED,
         "methods": may_raise.SAFE_METHODS,
         f"methods of {_listed(may_raise.LOGGERS)}": may_raise.LOGGING_METHODS,
     }

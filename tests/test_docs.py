@@ -176,6 +176,23 @@ def test_a_cancellation_passes_handlers_of_errors(wait: str, handler: str, is_ca
     assert codes_found(code) == ([] if is_caught else ["LKL102"])
 
 
+@pytest.mark.parametrize("wait", ["await asyncio.sleep(1)", "if key: await asyncio.sleep(1)"])
+@pytest.mark.parametrize(
+    ("handler", "is_caught"), [("except asyncio.CancelledError", True), ("except Exception", False)]
+)
+def test_a_wait_that_is_only_cancelled_brings_no_error(wait: str, handler: str, is_caught: bool) -> None:
+    code = f"try:\n            {wait}\n        {handler}:\n            del self._active[key]\n            raise"
+    assert codes_found(code) == ([] if is_caught else ["LKL102"])
+    error = code.replace("asyncio.sleep(1)", "work.go()")
+    assert codes_found(error) == ["LKL102"]
+
+
+def test_a_key_may_be_missing_where_a_handler_is_around() -> None:
+    code = "try: seen = {}\n        except KeyError: return"
+    assert codes_found(code.format("self._active[work]")) == ["LKL103"]
+    assert codes_found(code.format("work[0]")) == codes_found("seen = self._active[work]") == []
+
+
 @pytest.mark.parametrize(
     "start", ["work.submit(self._check, key)", "threading.Thread(target=self._check, args=(key,))"]
 )

@@ -18,7 +18,7 @@ from leaklint.flow.machine import Context, Ways, may_raise
 from leaklint.flow.releases import is_ending
 from leaklint.flow.state import State
 from leaklint.ir_walk import below, children, in_scope, last_part
-from leaklint.may_raise import call_may_raise
+from leaklint.may_raise import call_may_raise, is_only_cancelled
 from leaklint.model import Span
 from leaklint.outline import Outline, Routine, renamed
 from leaklint.summaries import Summary
@@ -27,6 +27,7 @@ from leaklint.values import Result, word
 COMPOUND = ir.If | ir.For | ir.While | ir.With | ir.Match
 CHANGING_METHODS = INSERTING_METHODS | EVICTING_METHODS | {"append", "appendleft", "extend", "insert", "popleft"}
 _LEAVES = (ir.Return, ir.Raise, ir.Yield, ir.Try, ir.Define, ir.DefineClass, ir.Lambda, ir.Delete, ir.Import)
+_BOTH = ("error", "cancel")
 
 
 Dull: TypeAlias = Callable[[ir.Statement, str], bool]
@@ -94,11 +95,12 @@ def is_dull(statement: ir.Statement, interest: Interest) -> bool:
 def pass_over(statement: ir.Statement, state: State, context: Context, ways: Ways) -> State:
     """The path after a dull statement: what it may have set is unknown, and what it calls may have raised."""
     nodes = list(in_scope(statement))
-    waiting = _first_wait(nodes)
-    raising = waiting or _first_raise(nodes)
-    if raising is not None:
-        kinds = ("error", "cancel") if waiting is not None else ("error",)
-        may_raise(state, raising[0].at, raising[1], context, ways, kinds)
+    # One error and one cancellation stand for all: those of a wait, if there is one that can bring both.
+    failing = sorted(_failing(nodes), key=lambda found: -len(found.kinds))
+    error, cancel = (next((found for found in failing if kind in found.kinds), None) for kind in ("error", "cancel"))
+    for found in dict.fromkeys((error, cancel)):
+        if found is not None:
+            may_raise(state, found.at, found.name, context, ways, found.kinds)
     frame = state.frames.get(context.frame, {})
     for name in _changed(nodes):
         if name in frame:
@@ -109,28 +111,30 @@ def pass_over(statement: ir.Statement, state: State, context: Context, ways: Way
     return state
 
 
-def _first_wait(nodes: list[msgspec.Struct]) -> tuple[ir.Node, str] | None:
-    """What can be cancelled, and what it is called; it can raise an error as well."""
+class Failing(msgspec.Struct, frozen=True):
+    """What can raise, what it is called, and whether by an error, by a cancellation, or by both."""
+
+    at: Span
+    name: str
+    kinds: tuple[str, ...]
+
+
+def _failing(nodes: list[msgspec.Struct]) -> Iterator[Failing]:
+    awaited = {node.value.at for node in nodes if isinstance(node, ir.Await)}
     for node in nodes:
         match node:
             case ir.Await():
-                return node, "await"
+                yield Failing(node.at, "await", ("cancel",) if is_only_cancelled(node.value) else _BOTH)
             case ir.With(is_async=True):
-                return node, "async with"
+                yield Failing(node.at, "async with", _BOTH)
             case ir.For(is_async=True):
-                return node, "async for"
+                yield Failing(node.at, "async for", _BOTH)
             case ir.Comprehension(clauses=clauses) if any(clause.is_async for clause in clauses):
-                return node, "async for"
-    return None
-
-
-def _first_raise(nodes: list[msgspec.Struct]) -> tuple[ir.Node, str] | None:
-    for node in nodes:
-        if isinstance(node, ir.Assert):
-            return node, "assert"
-        if isinstance(node, ir.Call) and call_may_raise(node):
-            return node, last_part(node.function) or "call"
-    return None
+                yield Failing(node.at, "async for", _BOTH)
+            case ir.Assert():
+                yield Failing(node.at, "assert", ("error",))
+            case ir.Call() if node.at not in awaited and call_may_raise(node):
+                yield Failing(node.at, last_part(node.function) or "call", ("error",))
 
 
 def _heads(node: msgspec.Struct) -> Iterator[msgspec.Struct]:
