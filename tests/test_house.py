@@ -43,7 +43,7 @@ def text_of(path: Path) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", [path for path in CODE if path.parts[0] == "src"], ids=str)
+@pytest.mark.parametrize("path", CODE, ids=str)
 def test_files_and_functions_are_short(path: Path) -> None:
     text = text_of(path)
     assert len(text.splitlines()) <= LINES_OF_A_FILE
