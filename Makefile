@@ -33,7 +33,7 @@ format: $(STAMP) ## Put the code into its format
 docs: $(STAMP) ## Write the pages and tables anew that are made from the code
 	$(BIN)/python docs/generate.py
 
-leakbench: $(STAMP) ## Look for the real leaks of 22 released packages
+leakbench: $(STAMP) ## Look for 22 real leaks in released packages
 	$(BIN)/python -m benchmarks.leakbench
 
 corpus: $(STAMP) ## Check 24 released packages, 6 million lines, and compare with what readers said: hours
