@@ -66,6 +66,11 @@ def test_a_comment_silences_the_whole_file(comment: str) -> None:
     assert silenced(f"a = 1\n{comment}\nb = 2\n") == {1, 2, 3, 4, 5}
 
 
+def test_a_comment_behind_code_silences_no_file() -> None:
+    # Neither its line: flake8 takes it for a mistake.
+    assert silenced("a = 1\nb = 2  # flake8: noqa\nc = 3\n") == set()
+
+
 def test_a_whole_file_can_be_silenced_for_some_codes_only() -> None:
     text = "# ruff: noqa: LKL102\na = 1\n"
     assert silenced(text) == set()

@@ -1,8 +1,8 @@
 """`# noqa` comments, for the command line; flake8 reads its own.
 
 `# noqa` silences its line, `# noqa: LKL101,E501` only these codes (or the codes that begin so), `# flake8: noqa` and
-`# ruff: noqa` the whole file. Only comments count, never text in strings. A comment behind a string of several lines,
-or behind lines that are joined by backslashes, holds for all of them, as in flake8.
+`# ruff: noqa` on a line of their own the whole file. Only comments count, never text in strings. A comment behind a
+string of several lines, or behind lines that are joined by backslashes, holds for all of them, as in flake8.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def suppressions(text: str) -> Suppressions:
     in_file: list[str] = []
     on_line: dict[int, tuple[str, ...]] = {}
     try:
-        for first, last, comment in _comments(text):
+        for first, last, comment, is_alone in _comments(text):
             whole_file = _IN_FILE.match(comment)
-            if whole_file is not None:
+            if whole_file is not None and is_alone:
                 in_file.extend(_codes(whole_file))
             elif (found := _ON_LINE.search(comment)) is not None:
                 on_line.update((line, on_line.get(line, ()) + _codes(found)) for line in range(first, last + 1))
@@ -50,16 +50,16 @@ def suppressions(text: str) -> Suppressions:
     return Suppressions(tuple(in_file), on_line)
 
 
-def _comments(text: str) -> Iterator[tuple[int, int, str]]:
-    """Find every comment with the first and last of the lines that it holds for."""
-    comments: list[str] = []
+def _comments(text: str) -> Iterator[tuple[int, int, str, bool]]:
+    """Find every comment with the first and last of the lines that it holds for, and whether it has its line alone."""
+    comments: list[tuple[str, bool]] = []
     first = 0
     for token in tokenize.generate_tokens(io.StringIO(text, newline=None).readline):
         first = first or token.start[0]
         if token.type == tokenize.COMMENT:
-            comments.append(token.string)
+            comments.append((token.string, not token.line[: token.start[1]].strip()))
         if token.type in (tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER):
-            yield from ((first, token.end[0], comment) for comment in comments)
+            yield from ((first, token.end[0], *comment) for comment in comments)
             comments, first = [], 0
 
 
