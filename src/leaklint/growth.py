@@ -49,6 +49,10 @@ LIVES_LONG = frozenset(
 """What an object has that serves many operations: locks, threads, queues."""
 
 
+MAKES_THE_OBJECT = frozenset(["__init__", "__new__", "__post_init__"])
+"""Where a counter begins."""
+
+
 def growing_stories(evidence: Evidence) -> Iterator[Story]:
     """Insertions into containers that nothing evicts from, by a function that is called again and again."""
     for story in (*evidence.stories, *evidence.cut_short):
@@ -77,7 +81,7 @@ def why_fresh(evidence: Evidence, key: Value) -> str | None:
             reason = _why_part_fresh(evidence, part)
             if reason is not None:
                 return reason
-    identity = next((part for part in within(key) if _is_identity(part)), None)
+    identity = next((part for part in within(key) if is_identity(part)), None)
     return "`id()` names an object that will be gone" if identity is not None else None
 
 
@@ -95,7 +99,7 @@ def _why_part_fresh(evidence: Evidence, part: Value) -> str | None:
             return None
 
 
-def _is_identity(value: Value) -> bool:
+def is_identity(value: Value) -> bool:
     """`id(x)` of an object that may go; classes and functions stay."""
     match value:
         case Applied(function="id", arguments=(ClassReference() | Closure(),)):
@@ -119,8 +123,10 @@ def _is_count(evidence: Evidence, counted: Value) -> bool:
 
 
 def _counters(evidence: Evidence) -> frozenset[str]:
-    """Attributes and globals that some routine counts up by a number."""
-    return frozenset(name for routine in evidence.outline.routines.values() for name in _counted_up(routine))
+    """Attributes and globals that some routine counts up by a number, and none sets back, so that it comes again."""
+    routines = evidence.outline.routines.values()
+    counted = {name for routine in routines for name in _counted_up(routine)}
+    return frozenset(counted - {name for routine in routines for name in _set_back(routine)})
 
 
 def _counted_up(routine: Routine) -> Iterator[str]:
@@ -132,6 +138,19 @@ def _counted_up(routine: Routine) -> Iterator[str]:
                 name in routine.function.global_names
             ):
                 yield name
+
+
+def _set_back(routine: Routine) -> Iterator[str]:
+    """What a routine that does not make the object gives a number anew."""
+    if routine.function.name in MAKES_THE_OBJECT:
+        return
+    for node in in_scope(routine.function):
+        if isinstance(node, ir.Assign) and isinstance(node.value, ir.Constant):
+            for target in node.targets:
+                if isinstance(target, ir.Attribute):
+                    yield target.name
+                elif isinstance(target, ir.Name) and target.id in routine.function.global_names:
+                    yield target.id
 
 
 def serves_a_framework(evidence: Evidence, cache: Value) -> bool:

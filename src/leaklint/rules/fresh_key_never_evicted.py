@@ -70,9 +70,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leaklint.evidence import Evidence
-from leaklint.growth import growing_stories, outlives_operations, why_fresh
+from leaklint.growth import growing_stories, is_identity, outlives_operations, why_fresh
 from leaklint.rule import Report, Rule
 from leaklint.telling import code, key_words, never_evicted
+from leaklint.values import Value, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -84,8 +85,13 @@ def check(evidence: Evidence) -> Iterable[Report]:
         if reason is not None and insertion.value != insertion.key and outlives_operations(evidence, insertion.cache):
             key, cache = key_words(evidence, story), code(insertion.cache)
             message = f"{key} enters {cache} and nothing ever evicts it; {reason}"
-            advice = f"Evict the entry from {cache} when the operation is over, or key a weak mapping by the object."
+            advice = f"Evict the entry from {cache} when the operation is over{_or_weak(insertion.key)}."
             yield never_evicted(RULE.code, evidence, story, message, advice)
+
+
+def _or_weak(key: Value) -> str:
+    """What else helps where the key stands for an object."""
+    return ", or key a weak mapping by the object itself" if any(map(is_identity, within(key))) else ""
 
 
 RULE = Rule(
