@@ -161,7 +161,14 @@ def test_wrong_use_is_told(tmp_path: Path) -> None:
     done = fleet(cwd=tmp_path)
     assert done.returncode == 2
     assert b"--from-file" in done.stderr
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    (tmp_path / "plain").mkdir()
+    done = fleet("plain", "--output", "taken/below", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"taken/below" in done.stderr
+    assert done.stderr.endswith(b": error: not a directory\n")
     done = fleet("--from-file", "nowhere.txt", cwd=tmp_path)
+    assert done.stderr == b"nowhere.txt: error: no such file or directory\n"
     assert done.returncode == 2
     assert b"nowhere.txt" in done.stderr
     assert b"Traceback" not in done.stderr

@@ -70,9 +70,16 @@ def _run(values: dict[str, Any]) -> int:
         with ExitStack() as stack:
             totals = do(run, asked, _progress(stack, quiet=values["quiet"]))
     except (OSError, SourceError, ClusterError) as error:
-        click.echo(f"leaklint: {error}", err=True)
+        click.echo(_line(error), err=True)
         return 2
     return _told(run.output, totals, quiet=values["quiet"], exit_zero=values["exit_zero"])
+
+
+def _line(error: Exception) -> str:
+    """Say what went wrong; of a file or directory, which one it is and why."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        return f"{error.filename}: error: {error.strerror[:1].lower()}{error.strerror[1:]}"
+    return f"leaklint: {error}"
 
 
 def _progress(stack: ExitStack, *, quiet: bool) -> Callable[[Record, int], None]:
