@@ -26,6 +26,8 @@ from leaklint.repairs.places import Block
 from leaklint.repairs.refusal import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from leaklint.repairs.intent import Intent
     from leaklint.repairs.layout import Layout
     from leaklint.repairs.site import Site, Use
@@ -59,26 +61,69 @@ class Region(msgspec.Struct, frozen=True, eq=False):
         return self.block.statements[min(self.anchor, self.first)]
 
 
-def region_of(intent: Intent, site: Site, *, is_wide: bool) -> Region | None:
-    """Return what to protect; `is_wide` asks for all that follows in the block, None if that is nothing more."""
-    layout = intent.layout
+def regions_of(intent: Intent, site: Site) -> Iterator[Region]:
+    """Yield what to protect, the best first: as far as the base key's cleanup, the last use, the end of the block."""
     base = _final_of_base(intent, site)
     if base is not None:
-        return None if is_wide else base
+        yield base
+        if all(_is_within(intent.layout, use, base) for use in site.uses):
+            return
     _require_kept(intent, site)
-    anchor = _outermost_loop(layout, site.statement) or site.statement
-    block = shared_block(layout, [_lifted(layout, one) for one in (anchor, *(use.statement for use in site.uses))])
-    indexes = [_index(layout, use.statement, block) for use in site.uses]
+    narrow = _up_to_base(intent, site) or _region_from(intent, site, None)
+    yield narrow
+    end = len(narrow.block.statements) - 1
+    if narrow.last < end:
+        yield msgspec.structs.replace(narrow, last=end)
+
+
+def _is_within(layout: Layout, use: Use, region: Region) -> bool:
+    index = standing_in(layout, use.statement, region.block)
+    return index is not None and region.first <= index <= region.last
+
+
+def _up_to_base(intent: Intent, site: Site) -> Region | None:
+    """What stands before the base key's cleanup in the same function: work up to there may look the entries up."""
+    evicting = _evicting_statement(intent)
+    if function_of(intent.layout, evicting) is not site.function:
+        return None
+    region = _region_from(intent, site, evicting)
+    index = _index(intent.layout, evicting, region.block)
+    last = index - 1 if _does_nothing_else(region.block.statements[index], evicting) else index
+    return msgspec.structs.replace(region, last=last) if region.last <= last else None
+
+
+def _evicting_statement(intent: Intent) -> ir.Statement:
+    """The statement that evicts the base key or calls what does, in the function that the insertion is seen from."""
+    eviction = intent.report.eviction
+    assert eviction is not None
+    depth = shared_depth(intent.report.story.insertion.stack, eviction.stack)
+    return statement_around(intent.layout, place_at(eviction.stack, eviction.place, depth).at)
+
+
+def _does_nothing_else(statement: ir.Statement, inner: ir.Statement) -> bool:
+    match statement:
+        case _ if statement is inner:
+            return True
+        case ir.With(body=(only,)) | ir.For(body=(only,), otherwise=()) | ir.If(body=(only,), otherwise=()):
+            return _does_nothing_else(only, inner)
+        case _:
+            return False
+
+
+def _region_from(intent: Intent, site: Site, evicting: ir.Statement | None) -> Region:
+    """From the first insertion to the last use of an entry, in a block that `evicting` is in too."""
+    layout = intent.layout
+    ends = () if evicting is None else (evicting,)
+    uses = tuple(use.statement for use in site.uses)
+    within = shared_block(layout, [site.statement, *uses, *ends]) if ends else None
+    anchor = _outermost_loop(layout, site.statement, within) or site.statement
+    block = shared_block(layout, [*(_lifted(layout, one) for one in (anchor, *uses)), *ends])
+    indexes = [_index(layout, use, block) for use in uses]
     first, last = min(indexes), max(indexes)
     start = _index(layout, anchor, block)
     if start > first:
         raise RefusedError("keys are inserted before the loop that builds them")
     last = _extended(intent, site, block, last)
-    end = len(block.statements) - 1
-    if is_wide:
-        if last == end:
-            return None
-        last = end
     return Region(block, first, last, start, anchor is not site.statement)
 
 
@@ -89,9 +134,14 @@ def _index(layout: Layout, statement: ir.Statement, block: Block) -> int:
     return index
 
 
-def _outermost_loop(layout: Layout, statement: ir.Statement) -> ir.Statement | None:
+def _outermost_loop(layout: Layout, statement: ir.Statement, within: Block | None = None) -> ir.Statement | None:
+    """The outermost loop around a statement, or the outermost in the statements of a block."""
     loops = [
-        owner for owner, part in owners_of(layout, statement) if isinstance(owner, ir.For | ir.While) and part == "body"
+        owner
+        for owner, part in owners_of(layout, statement)
+        if isinstance(owner, ir.For | ir.While)
+        and part == "body"
+        and (within is None or standing_in(layout, owner, within) is not None)
     ]
     return loops[-1] if loops else None
 
@@ -108,15 +158,11 @@ def _lifted(layout: Layout, statement: ir.Statement) -> ir.Statement:
 
 
 def _final_of_base(intent: Intent, site: Site) -> Region | None:
-    """The `finally` of the same function that evicts the base key after all insertions."""
-    layout, eviction = intent.layout, intent.report.eviction
-    assert eviction is not None
-    depth = shared_depth(intent.report.story.insertion.stack, eviction.stack)
-    place = place_at(eviction.stack, eviction.place, depth)
-    statement = statement_around(layout, place.at)
-    if function_of(layout, statement) is not site.function:
+    """The `finally` of the same function that evicts the base key, around all insertions or behind some of them."""
+    statement = _evicting_statement(intent)
+    if function_of(intent.layout, statement) is not site.function:
         return None
-    for owner, part in owners_of(layout, statement):
+    for owner, part in owners_of(intent.layout, statement):
         if isinstance(owner, ir.Try) and part == "final":
             return _region_around(intent, site, owner, statement)
     return None
@@ -125,7 +171,8 @@ def _final_of_base(intent: Intent, site: Site) -> Region | None:
 def _region_around(intent: Intent, site: Site, owner: ir.Try, statement: ir.Statement) -> Region | None:
     layout = intent.layout
     for use in site.uses:
-        if not any(around is owner and part != "final" for around, part in owners_of(layout, use.statement)):
+        is_inside = any(around is owner and part != "final" for around, part in owners_of(layout, use.statement))
+        if not is_inside and not _stands_before(layout, use.statement, owner):
             return None
     loops = [
         around
@@ -143,6 +190,12 @@ def _region_around(intent: Intent, site: Site, owner: ir.Try, statement: ir.Stat
     if isinstance(around, ir.With) and not any(is_lock(item) for item in around.items):
         base = around
     return Region(block, index, index, start, bool(loops), base)
+
+
+def _stands_before(layout: Layout, statement: ir.Statement, owner: ir.Try) -> bool:
+    """Whether a statement of the same block stands before the `try`, so that nothing need fail between the two."""
+    place, end = place_of(layout, statement), place_of(layout, owner)
+    return place.block is end.block and place.index < end.index
 
 
 def _cleanup_statement(layout: Layout, statement: ir.Statement) -> ir.Statement | None:

@@ -14,7 +14,7 @@ from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import offsets, place_of, statements_within
 from leaklint.repairs.mirror import Mirror, lines_in, locks_to_take, mirror_of
 from leaklint.repairs.naming import free_name, loop_name, tracking_name
-from leaklint.repairs.protect import Region, region_of
+from leaklint.repairs.protect import Region, regions_of
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.register_early import REGISTERS
 from leaklint.repairs.site import Site, site_of
@@ -40,10 +40,8 @@ def plans_for_derived_keys(intent: Intent) -> Iterator[Plan]:
         return
     mirror = mirror_of(intent.layout, eviction, intent.report.story)
     base = last_name(eviction.key) if eviction.key is not None else None
-    for is_wide in (False, True):
-        region = region_of(intent, site, is_wide=is_wide)
-        if region is not None:
-            yield _plan(intent, site, mirror, region, base)
+    for region in regions_of(intent, site):
+        yield _plan(intent, site, mirror, region, base)
 
 
 def _registered(intent: Intent, site: Site) -> Plan | None:
