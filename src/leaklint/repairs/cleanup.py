@@ -9,6 +9,7 @@ import msgspec
 from leaklint import ir
 from leaklint.ir_walk import below, dotted
 from leaklint.repairs.carry import Swap, carry
+from leaklint.repairs.ending import only_ends
 from leaklint.repairs.find import expression_of, names_bound, names_read, owners_of, statement_around
 from leaklint.repairs.layout import comments_within, extent, offsets, place_of, text_of, unit_of
 from leaklint.repairs.refusal import RefusedError
@@ -48,7 +49,9 @@ def cleanup_at(layout: Layout, span: Span, *, key: ir.Expression | None = None, 
     removal, found, strict = _eviction_in(statement, span, key)
     if value_is_used:
         return Cleanup((ir.Evaluate(removal.at, removal),), removal, found, strict, None)
-    gets = _name_of_value(statement, removal)
+    gets = _name_of_value(layout, statement, removal)
+    if gets is not None and isinstance(statement, ir.If):
+        return Cleanup((statement,), removal, found, strict, gets=None)
     whole = _with_its_guard(layout, statement, removal)
     pruned = _pruned_by(layout, statement, removal)
     if pruned is not None:
@@ -89,8 +92,11 @@ def _eviction_in(
     raise RefusedError(f"the eviction on line {span.line} is in no form that can be repeated")
 
 
-def _name_of_value(statement: ir.Statement, removal: ir.Expression) -> str | None:
+def _name_of_value(layout: Layout, statement: ir.Statement, removal: ir.Expression) -> str | None:
     match statement:
+        case ir.If(test=test, body=body, otherwise=()) if (name := _bound_in_passing(test, removal)) is not None:
+            if all(only_ends(layout, one, name) for one in body):
+                return name
         case ir.Delete():
             return None
         case ir.Evaluate(value=value) if _is(value, removal):
@@ -100,6 +106,17 @@ def _name_of_value(statement: ir.Statement, removal: ir.Expression) -> str | Non
         case ir.Evaluate(value=value) if _is_ended_at_once(value, removal):
             return None
     raise RefusedError(f"what the eviction on line {statement.at.line} returns is used at once")
+
+
+def _bound_in_passing(test: ir.Expression, removal: ir.Expression) -> str | None:
+    """`name` of `if name := cache.pop(key, None):` and `if (name := cache.pop(key, None)) is not None:`."""
+    match test:
+        case ir.Walrus(target=ir.Name(id=name), value=value) if _is(value, removal):
+            return name
+        case ir.Compare(left=inner, operator="is not", right=ir.Constant()):
+            return _bound_in_passing(inner, removal)
+        case _:
+            return None
 
 
 def _is_ended_at_once(value: ir.Expression, removal: ir.Expression) -> bool:
@@ -117,7 +134,7 @@ def _is(value: ir.Expression, removal: ir.Expression) -> bool:
 
 def _with_its_guard(layout: Layout, statement: ir.Statement, removal: ir.Expression) -> ir.Statement:
     """The `if` around an eviction that asks only about the entry."""
-    cache = _cache_of(removal)
+    cache = cache_of(removal)
     owner = place_of(layout, statement).block.owner
     if not isinstance(owner, ir.If) or owner.otherwise or len(owner.body) > 1 or cache is None:
         return statement
@@ -134,7 +151,7 @@ def _pruned_by(
 ) -> tuple[ir.Statement, ir.Statement] | None:
     """The eviction from an inner mapping, and the `if` that takes the mapping out too where that empties it."""
     place = place_of(layout, statement)
-    guard, outer = place.block.owner, _cache_of(removal)
+    guard, outer = place.block.owner, cache_of(removal)
     if not isinstance(guard, ir.If) or outer is None or not _prunes(layout, guard, outer):
         return None
     above = place_of(layout, guard)
@@ -148,7 +165,8 @@ def _pruned_by(
             return None
 
 
-def _cache_of(removal: ir.Expression) -> ir.Expression | None:
+def cache_of(removal: ir.Expression) -> ir.Expression | None:
+    """The mapping or set that an eviction takes something out of; None where a helper does it."""
     match removal:
         case ir.Subscript(value=cache) | ir.Call(function=ir.Attribute(value=cache)):
             return cache
@@ -165,7 +183,7 @@ def _followers(
     found: list[ir.Statement] = []
     for follower in place.block.statements[place.index + 1 :]:
         names = names_read(follower)
-        deals = gets is not None and gets in names and _only_ends(follower, gets)
+        deals = gets is not None and gets in names and only_ends(layout, follower, gets)
         prunes = outer is not None and isinstance(follower, ir.If) and _prunes(layout, follower, outer)
         if not deals and not prunes:
             break
@@ -173,21 +191,9 @@ def _followers(
     return tuple(found)
 
 
-def _only_ends(statement: ir.Statement, name: str) -> bool:
-    """Whether a statement calls methods of `name` without arguments and does nothing else."""
-    match statement:
-        case ir.If(test=test, body=body, otherwise=()):
-            return names_read(test) == {name} and all(_only_ends(inner, name) for inner in body)
-        case ir.Evaluate(value=ir.Await(value=ir.Call() as call)) | ir.Evaluate(value=ir.Call() as call):
-            target = call.function
-            return isinstance(target, ir.Attribute) and names_read(call) == {name}
-        case _:
-            return False
-
-
 def _outer_cache(removal: ir.Expression) -> ir.Expression | None:
     """`self._c` of `self._c.get(base, {}).pop(key, None)` and of `self._c[base].pop(key, None)`."""
-    match _cache_of(removal):
+    match cache_of(removal):
         case ir.Call(function=ir.Attribute(value=outer, name="get" | "setdefault")) | ir.Subscript(value=outer):
             return outer
         case _:
@@ -244,20 +250,21 @@ def said(
 
     Names in `renamed` are written as what they map to. Comments are left out: they are about the original.
     """
-    swaps = [] if key is None else _key_swaps(layout, cleanup, key)
+    swaps = [] if key is None else key_swaps(layout, cleanup, key)
     if tolerant and cleanup.strict:
         swaps = _tolerant_swaps(layout, cleanup, swaps, key)
     for statement in cleanup.statements:
         for node in below(statement):
             if isinstance(node, ir.Name) and renamed and node.id in renamed:
                 swaps.append(Swap(*offsets(layout, node.at), renamed[node.id]))
-    lines = [line for statement in cleanup.statements for line in _lines_of(layout, statement, _apart(swaps))]
+    lines = [line for statement in cleanup.statements for line in lines_of(layout, statement, swaps)]
     if tolerant and cleanup.strict and cleanup.gets is not None:
         lines = _guarded(cleanup, lines, (renamed or {}).get(cleanup.gets, cleanup.gets))
     return tuple(lines)
 
 
-def _key_swaps(layout: Layout, cleanup: Cleanup, key: str) -> list[Swap]:
+def key_swaps(layout: Layout, cleanup: Cleanup, key: str) -> list[Swap]:
+    """Return what writes another `key` wherever the cleanup's statements say theirs."""
     text = text_of(layout, cleanup.key.at)
     return [
         Swap(*offsets(layout, node.at), key)
@@ -270,14 +277,19 @@ def _key_swaps(layout: Layout, cleanup: Cleanup, key: str) -> list[Swap]:
     ]
 
 
+def is_ended_at_once(cleanup: Cleanup) -> bool:
+    """Whether the cleanup is `cache.pop(key).close()`."""
+    statement = cleanup.statements[0]
+    return isinstance(statement, ir.Evaluate) and _is_ended_at_once(statement.value, cleanup.removal)
+
+
 def _tolerant_swaps(layout: Layout, cleanup: Cleanup, swaps: list[Swap], key: str | None) -> list[Swap]:
     """Write the eviction so that a missing key is no error: `pop(key, None)`, `discard(key)`."""
     if key is None:
         key = text_of(layout, cleanup.key.at)
-    cache = _cache_of(cleanup.removal)
+    cache = cache_of(cleanup.removal)
     assert cache is not None
-    statement = cleanup.statements[0]
-    if isinstance(statement, ir.Evaluate) and _is_ended_at_once(statement.value, cleanup.removal):
+    if is_ended_at_once(cleanup):
         raise RefusedError("what is done with the evicted value needs one")
     name = cleanup.removal.function.name if _is_method_call(cleanup.removal) else "pop"  # type: ignore[union-attr]  # a method call
     new = (
@@ -314,7 +326,9 @@ def _guarded(cleanup: Cleanup, lines: list[str], name: str) -> list[str]:
     return [lines[0], f"if {name} is not None:", *("    " + line for line in lines[1:])]
 
 
-def _lines_of(layout: Layout, statement: ir.Statement, swaps: Sequence[Swap]) -> list[str]:
+def lines_of(layout: Layout, statement: ir.Statement, swaps: Sequence[Swap]) -> list[str]:
+    """Return a statement as lines with `swaps` made, those inside others left out; comments are left out too."""
+    swaps = _apart(swaps)
     at = extent(layout, statement)
     comments = [Swap(token.start, token.end, "") for token in comments_within(layout, at.start, at.end)]
     code = carry(layout, at.start, at.end, sorted([*swaps, *comments]))
@@ -341,7 +355,7 @@ def under(headers: Sequence[str], lines: Sequence[str]) -> tuple[str, ...]:
 
 def names_in_cleanup(layout: Layout, cleanup: Cleanup) -> set[str]:
     """The names that the cleanup needs, its key's own and those that it binds left out."""
-    keys = [(swap.start, swap.end) for swap in _key_swaps(layout, cleanup, "")]
+    keys = [(swap.start, swap.end) for swap in key_swaps(layout, cleanup, "")]
     found = set()
     for statement in cleanup.statements:
         for node in below(statement):

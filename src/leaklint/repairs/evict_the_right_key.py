@@ -8,6 +8,7 @@ from leaklint import ir
 from leaklint.evidence import place_at, shared_depth
 from leaklint.ir_walk import below
 from leaklint.repairs.changes import Change, InsertBefore, ReplaceExpression
+from leaklint.repairs.ending import argument_for
 from leaklint.repairs.find import (
     binds,
     expression_of,
@@ -20,7 +21,6 @@ from leaklint.repairs.find import (
 )
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import place_of, statements_within, text_of
-from leaklint.repairs.mirror import argument_for
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.register_early import REGISTERS

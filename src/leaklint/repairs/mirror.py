@@ -20,6 +20,13 @@ from leaklint.repairs.cleanup import (
     names_in_cleanup,
     said,
 )
+from leaklint.repairs.closing_first import (
+    closing_first,
+    evicted_then_closed,
+    require_all_endings_known,
+    with_endings,
+)
+from leaklint.repairs.ending import argument_for
 from leaklint.repairs.find import expression_of, function_of, statement_around
 from leaklint.repairs.layout import text_of
 from leaklint.repairs.naming import free_name, names_within
@@ -77,21 +84,6 @@ def _helper_call(layout: Layout, inner: Cleanup, span: Span, frames: Sequence[ir
         return None
 
 
-def argument_for(call: ir.Expression, function: ir.Function, parameter: str) -> ir.Expression | None:
-    """Return the expression that `call` gives for a parameter of `function`, if that can be told."""
-    if not isinstance(call, ir.Call) or any(argument.name in ("*", "**") for argument in call.arguments):
-        return None
-    named = next((argument.value for argument in call.arguments if argument.name == parameter), None)
-    names = [one.name for one in function.parameters if one.kind == "positional"]
-    if names and names[0] in ("self", "cls") and isinstance(call.function, ir.Attribute):
-        names = names[1:]
-    if named is not None or parameter not in names:
-        return named
-    given = [argument.value for argument in call.arguments if argument.name is None]
-    index = names.index(parameter)
-    return given[index] if index < len(given) else None
-
-
 def _locks_of_insertion(layout: Layout, story: Story) -> tuple[str, ...]:
     """The locks that the insertion is under, going by their names."""
     headers = locks_around(layout, statement_around(layout, story.insertion.place.at))
@@ -104,15 +96,23 @@ def lines_in(layout: Layout, mirror: Mirror, function: ir.Function, key: str, ca
     Raises RefusedError if they would mean something else there.
     """
     cleanup = mirror.cleanup
+    closing = closing_first(layout, cleanup)
+    whole = cleanup if closing is None else with_endings(cleanup, closing)
+    require_all_endings_known(layout, whole, mirror.function)
     is_elsewhere = mirror.function is not function
     if is_elsewhere:
-        for name in sorted(names_in_cleanup(layout, cleanup)):
+        for name in sorted(names_in_cleanup(layout, whole)):
             _require_same_meaning(layout, name, mirror.function, function, calls)
-    awaits = any(isinstance(node, ir.Await) for statement in cleanup.statements for node in below(statement))
+    awaits = any(isinstance(node, ir.Await) for statement in whole.statements for node in below(statement))
     if awaits and not function.is_async:
         raise RefusedError("the cleanup awaits, which the function that builds the keys cannot")
     taken = names_within(function) if is_elsewhere else set()
     renamed = {name: free_name(name, function, layout.names) for name in names_bound_by(cleanup) & taken}
+    if closing is not None:
+        wanted = closing.name or "entry"
+        is_free = closing.name is not None and wanted not in taken
+        name = wanted if is_free else free_name(wanted, function, layout.names)
+        return evicted_then_closed(layout, cleanup, closing, key, name)
     return said(layout, cleanup, key, renamed=renamed)
 
 

@@ -10,6 +10,7 @@ from leaklint import ir
 from leaklint.evidence import cache_name, place_at, shared_depth
 from leaklint.ir_walk import below, last_part
 from leaklint.repairs.cleanup import cleanup_at, is_lock
+from leaklint.repairs.closing_first import closing_first
 from leaklint.repairs.find import (
     binds,
     expression_of,
@@ -202,9 +203,11 @@ def _cleanup_statement(layout: Layout, statement: ir.Statement) -> ir.Statement 
     for node in below(statement):
         if isinstance(node, ir.Call | ir.Subscript):
             try:
-                return cleanup_at(layout, node.at).statements[0]
+                cleanup = cleanup_at(layout, node.at)
             except RefusedError:
                 continue
+            closing = closing_first(layout, cleanup)
+            return cleanup.statements[0] if closing is None else closing.outermost
     return None
 
 
