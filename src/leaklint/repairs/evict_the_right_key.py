@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 from typing import TYPE_CHECKING
 
 from leaklint import ir
@@ -164,7 +166,7 @@ def _right_keys(intent: Intent, evicting: ir.Statement, wrong: ir.Expression) ->
         function = function_of(layout, evicting)
         for key in (*_names_at_hand(story.birth.place.at, built), *_spelled_at_insertion(intent, evicting)):
             if all(_has_one_value(layout, function, evicting, name) for name in names_read(key)):
-                yield text_of(layout, key.at), False
+                yield _as_argument(text_of(layout, key.at)), False
     known = names_read(wrong) | {
         node.id for owner in _loops(layout, evicting) for node in below(owner.target) if isinstance(node, ir.Name)
     }
@@ -175,7 +177,14 @@ def _right_keys(intent: Intent, evicting: ir.Statement, wrong: ir.Expression) ->
     if needed <= known | {one.name for one in function_of(layout, evicting).parameters}:
         text = text_of(layout, birth.at)
         if "\n" not in text:
-            yield text, True
+            yield _as_argument(text), True
+
+
+def _as_argument(text: str) -> str:
+    """Put a tuple that has no parentheses of its own, as in `cache[a, b]`, into some."""
+    call = ast.parse(f"f({text})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    return text if len(call.args) == 1 else f"({text})"
 
 
 def _loops(layout: Layout, statement: ir.Statement) -> list[ir.For]:
@@ -185,7 +194,7 @@ def _loops(layout: Layout, statement: ir.Statement) -> list[ir.For]:
 def _has_one_value(layout: Layout, function: ir.Function, evicting: ir.Statement, name: str) -> bool:
     """Whether a name means at the eviction what it meant at the insertion: no loop that is over has bound it."""
     if name not in locals_of(function) | layout.names:
-        return False
+        return hasattr(builtins, name)
     for statement in statements_within(layout, function.at):
         if name not in binds(statement):
             continue
