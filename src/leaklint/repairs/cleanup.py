@@ -9,7 +9,7 @@ import msgspec
 from leaklint import ir
 from leaklint.ir_walk import below, dotted
 from leaklint.repairs.carry import Swap, carry
-from leaklint.repairs.ending import only_ends
+from leaklint.repairs.ending import only_ends, says_it
 from leaklint.repairs.find import expression_of, names_bound, names_read, owners_of, statement_around
 from leaklint.repairs.layout import comments_within, extent, offsets, place_of, text_of, unit_of
 from leaklint.repairs.refusal import RefusedError
@@ -39,39 +39,47 @@ class Cleanup(msgspec.Struct, frozen=True):
     gets: str | None
 
 
-def cleanup_at(layout: Layout, span: Span, *, key: ir.Expression | None = None, value_is_used: bool = False) -> Cleanup:
+def cleanup_at(
+    layout: Layout,
+    span: Span,
+    *,
+    key: ir.Expression | None = None,
+    value_is_used: bool = False,
+    by_name: bool = False,
+) -> Cleanup:
     """Return the cleanup whose eviction stands at `span`; `key` where a helper is called with it there.
 
     Raises RefusedError where the eviction is no statement of its own, nor the value of a plain assignment, unless
-    `value_is_used`: then it is the bare call.
+    `value_is_used`: then it is the bare call. With `by_name` what is done with the value behind the eviction belongs to
+    it only if it says that it ends the value.
     """
     statement = statement_around(layout, span)
     removal, found, strict = _eviction_in(statement, span, key)
     if value_is_used:
         return Cleanup((ir.Evaluate(removal.at, removal),), removal, found, strict, None)
-    gets = _name_of_value(layout, statement, removal)
+    gets = _name_of_value(layout, statement, removal, by_name=by_name)
     if gets is not None and isinstance(statement, ir.If):
         return Cleanup((statement,), removal, found, strict, gets=None)
     whole = _with_its_guard(layout, statement, removal)
     pruned = _pruned_by(layout, statement, removal)
     if pruned is not None:
         return Cleanup(pruned, removal, found, strict=False, gets=None)
-    followers = _followers(layout, whole, gets, removal) if whole is statement else ()
+    followers = _followers(layout, whole, gets, removal, by_name=by_name) if whole is statement else ()
     if gets is not None and not followers:
-        locked = _with_its_lock(layout, statement, gets, removal)
+        locked = _with_its_lock(layout, statement, gets, removal, by_name=by_name)
         if locked is not None:
             return Cleanup(locked, removal, found, strict, gets)
     return Cleanup((whole, *followers), removal, found, strict and whole is statement, gets)
 
 
 def _with_its_lock(
-    layout: Layout, statement: ir.Statement, gets: str, removal: ir.Expression
+    layout: Layout, statement: ir.Statement, gets: str, removal: ir.Expression, *, by_name: bool
 ) -> tuple[ir.Statement, ...] | None:
     """The `with lock:` around an eviction whose value is dealt with behind it, and what deals with it."""
     owner = place_of(layout, statement).block.owner
     if not isinstance(owner, ir.With) or len(owner.body) > 1 or not all(is_lock(item) for item in owner.items):
         return None
-    followers = _followers(layout, owner, gets, removal)
+    followers = _followers(layout, owner, gets, removal, by_name=by_name)
     return (owner, *followers) if followers else None
 
 
@@ -92,10 +100,10 @@ def _eviction_in(
     raise RefusedError(f"the eviction on line {span.line} is in no form that can be repeated")
 
 
-def _name_of_value(layout: Layout, statement: ir.Statement, removal: ir.Expression) -> str | None:
+def _name_of_value(layout: Layout, statement: ir.Statement, removal: ir.Expression, *, by_name: bool) -> str | None:
     match statement:
         case ir.If(test=test, body=body, otherwise=()) if (name := _bound_in_passing(test, removal)) is not None:
-            if all(only_ends(layout, one, name) for one in body):
+            if all(only_ends(layout, one, name, by_name=by_name) for one in body):
                 return name
         case ir.Delete():
             return None
@@ -103,7 +111,7 @@ def _name_of_value(layout: Layout, statement: ir.Statement, removal: ir.Expressi
             return None
         case ir.Assign(targets=(ir.Name(id=name),), value=value) if value is not None and _is(value, removal):
             return name
-        case ir.Evaluate(value=value) if _is_ended_at_once(value, removal):
+        case ir.Evaluate(value=value) if _is_ended_at_once(value, removal) and (not by_name or says_it(statement)):
             return None
     raise RefusedError(f"what the eviction on line {statement.at.line} returns is used at once")
 
@@ -175,7 +183,7 @@ def cache_of(removal: ir.Expression) -> ir.Expression | None:
 
 
 def _followers(
-    layout: Layout, statement: ir.Statement, gets: str | None, removal: ir.Expression
+    layout: Layout, statement: ir.Statement, gets: str | None, removal: ir.Expression, *, by_name: bool
 ) -> tuple[ir.Statement, ...]:
     """The statements directly behind that only deal with the value, or with the mapping around an emptied one."""
     place = place_of(layout, statement)
@@ -183,7 +191,7 @@ def _followers(
     found: list[ir.Statement] = []
     for follower in place.block.statements[place.index + 1 :]:
         names = names_read(follower)
-        deals = gets is not None and gets in names and only_ends(layout, follower, gets)
+        deals = gets is not None and gets in names and only_ends(layout, follower, gets, by_name=by_name)
         prunes = outer is not None and isinstance(follower, ir.If) and _prunes(layout, follower, outer)
         if not deals and not prunes:
             break

@@ -1,4 +1,4 @@
-"""What a cleanup does with the value of an entry: statements that end it and do nothing else."""
+"""Statements that end the value of an entry and do nothing else."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ _ENDING_WORDS = SHUTDOWN_NAMES | {"abort", "cancel", "end", "kill", "release"}
 _LOG_NAME = re.compile(r"log(s|ger|ging)?$", re.IGNORECASE)
 
 
-def only_ends(layout: Layout, statement: ir.Statement, subject: str) -> bool:
+def only_ends(layout: Layout, statement: ir.Statement, subject: str, *, by_name: bool = False) -> bool:
     """Whether a statement ends a value, guarded or logged as it may be, and does nothing else.
 
-    `subject` is the value as the code says it: `client`, `self._clients[key]`.
+    `subject` is the value as the code says it: `client`, `self._clients[key]`. What stands in a cleanup already ends it
+    by any method; elsewhere `by_name` asks for a method that says so, as `close` does and `commit` does not.
     """
-    return _may_belong(layout, statement, subject) and any(ends(layout, node, subject) for node in below(statement))
+    if not _may_belong(layout, statement, subject):
+        return False
+    found = [node for node in below(statement) if ends(layout, node, subject)]
+    return bool(found) and (not by_name or all(isinstance(node, ir.Evaluate) and says_it(node) for node in found))
 
 
 def _may_belong(layout: Layout, statement: ir.Statement, subject: str) -> bool:
@@ -56,6 +60,12 @@ def ends(layout: Layout, statement: object, subject: str) -> bool:
             return _ends_argument(layout, call, subject)
         case _:
             return False
+
+
+def says_it(statement: ir.Evaluate) -> bool:
+    """Whether what a statement calls has a name that says the end: `close`, `_shut_down`."""
+    value = statement.value.value if isinstance(statement.value, ir.Await) else statement.value
+    return isinstance(value, ir.Call) and _says_end(last_part(value.function) or "")
 
 
 def _ends_argument(layout: Layout, call: ir.Call, subject: str) -> bool:

@@ -37,6 +37,7 @@ from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.register_early import plans_for_a_late_registration
 from leaklint.repairs.stretch import Stretch, cleanup_of, finally_around, is_strict, require_bound, stretch_of
+from leaklint.repairs.value_ended import last_that_ends, plan_with_ending_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +69,8 @@ def plans_for_a_skipped_eviction(intent: Intent) -> Iterator[Plan | Refusal]:
             ways += [partial(_before_the_jump, intent, stretch)]
         ways += [partial(_around_all, intent, stretch, start) for start in _starts(stretch)]
     else:
-        ways = [partial(_moved, intent, stretch, start) for start in _starts(stretch)]
+        ways = [partial(plan_with_ending_before, intent, stretch, start) for start in _starts(stretch)]
+        ways += [partial(_moved, intent, stretch, start) for start in _starts(stretch)]
         ways += [partial(_around, intent, stretch, start) for start in (stretch.first + 1, stretch.first)]
         ways += [partial(_named, intent, stretch, start) for start in _starts(stretch)]
     yield from plans_for_a_late_registration(intent, stretch)
@@ -148,7 +150,7 @@ def _moved(intent: Intent, stretch: Stretch, start: int) -> Plan:
     layout = intent.layout
     moved = stretch.sibling(stretch.last)
     cleanup = cleanup_of(layout, stretch)
-    end = _end_of_cleanup(stretch, cleanup, moved)
+    end = last_that_ends(intent, stretch, start, _end_of_cleanup(stretch, cleanup, moved))
     parts = stretch.block.statements[stretch.last : end + 1]
     if not _is_all_cleanup(moved, cleanup):
         raise RefusedError("the eviction stands among other things")

@@ -94,7 +94,7 @@ def cleanup_of(layout: Layout, stretch: Stretch) -> Cleanup:
     if stretch.is_helper:
         removal = expression_of(stretch.evicting, stretch.eviction)
         return cleanup_at(layout, stretch.eviction, key=removal)
-    return cleanup_at(layout, stretch.eviction)
+    return cleanup_at(layout, stretch.eviction, by_name=True)
 
 
 def locals_of(function: ir.Function) -> set[str]:
