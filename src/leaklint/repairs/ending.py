@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from leaklint import ir
+from leaklint.flow.releases import is_ending
 from leaklint.ir_walk import below, last_part
 from leaklint.repairs.layout import text_of
-from leaklint.usage import SHUTDOWN_NAMES
 
 if TYPE_CHECKING:
     from leaklint.repairs.layout import Layout
 
-_ENDING_WORDS = SHUTDOWN_NAMES | {"abort", "cancel", "end", "kill", "release"}
 _LOG_NAME = re.compile(r"log(s|ger|ging)?$", re.IGNORECASE)
 
 
@@ -54,7 +53,7 @@ def ends(layout: Layout, statement: object, subject: str) -> bool:
     match value.value if isinstance(value, ir.Await) else value:
         case ir.Call(function=ir.Attribute(value=owner, name=method), arguments=arguments) as call:
             if _is_part_of(layout, owner, subject):
-                return not arguments or (_says_end(method) and all(_is_simple(one.value) for one in arguments))
+                return not arguments or (is_ending(method) and all(_is_simple(one.value) for one in arguments))
             return _ends_argument(layout, call, subject)
         case ir.Call() as call:
             return _ends_argument(layout, call, subject)
@@ -63,9 +62,9 @@ def ends(layout: Layout, statement: object, subject: str) -> bool:
 
 
 def says_it(statement: ir.Evaluate) -> bool:
-    """Whether what a statement calls has a name that says the end: `close`, `_shut_down`."""
+    """Whether what a statement calls has a name that says the end: `close`, `_end_span`."""
     value = statement.value.value if isinstance(statement.value, ir.Await) else statement.value
-    return isinstance(value, ir.Call) and _says_end(last_part(value.function) or "")
+    return isinstance(value, ir.Call) and is_ending(last_part(value.function) or "")
 
 
 def _ends_argument(layout: Layout, call: ir.Call, subject: str) -> bool:
@@ -74,7 +73,7 @@ def _ends_argument(layout: Layout, call: ir.Call, subject: str) -> bool:
     called = last_part(call.function) or ""
     own = [node for node in below(layout.module) if isinstance(node, ir.Function) and node.name == called]
     if not own:
-        return _says_end(called) and all(_is_simple(argument.value) for argument in call.arguments)
+        return is_ending(called) and all(_is_simple(argument.value) for argument in call.arguments)
     return all(_ends_its_parameter(layout, call, function, subject) for function in own)
 
 
@@ -114,11 +113,6 @@ def argument_for(call: ir.Expression, function: ir.Function, parameter: str) -> 
     given = [argument.value for argument in call.arguments if argument.name is None]
     index = names.index(parameter)
     return given[index] if index < len(given) else None
-
-
-def _says_end(called: str) -> bool:
-    words = called.strip("_").lower().split("_")
-    return not _ENDING_WORDS.isdisjoint({called.strip("_").lower(), *words})
 
 
 def _logs(value: ir.Expression) -> bool:

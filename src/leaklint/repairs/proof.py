@@ -10,6 +10,7 @@ import ast
 import builtins
 import functools
 import re
+import symtable
 import warnings
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BOM_LENGTH = 3
 _SHOWN = 60
+_NAMELESS = frozenset(["genexpr", "lambda", "listcomp", "setcomp", "dictcomp"])
 _FORMATTED = re.compile(r"[a-zA-Z]*[fFtT]")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -56,6 +58,7 @@ def compare(
         _require_same_bytes_outside(before, after, edits)
         _require_texts_kept(before, after, new_tree, _literals_of(dropped))
         _require_same_functions(before, old_tree, new_tree, edits)
+        _require_known_names(before, after)
         if not is_known:
             _require_round_trip(before, "the file")
         _require_round_trip(after, "the repaired file")
@@ -138,7 +141,6 @@ def _require_same_functions(before: Source, old_tree: ast.Module, new_tree: ast.
         inside.update(touching)
         if not touching and (name not in new or ast.dump(function) != ast.dump(new[name])):
             raise RefusedError(f"the function {name[0]}, line {function.lineno}, would change though no edit is in it")
-    _require_known_names(old, new, _bound_at_top(new_tree))
     if len(inside) == len(edits):
         for function in [*old.values(), *new.values()]:
             function.body = []
@@ -146,52 +148,40 @@ def _require_same_functions(before: Source, old_tree: ast.Module, new_tree: ast.
             raise RefusedError("code outside the edited functions would change")
 
 
-def _require_known_names(
-    old: dict[tuple[str, int], Function], new: dict[tuple[str, int], Function], of_module: set[str]
-) -> None:
+def _require_known_names(before: Source, after: Source) -> None:
     """A name that a function reads only since the repair must be bound in it, around it, or at the top of the file."""
-    for name, function in new.items():
-        before = old.get(name)
-        if before is None or ast.dump(before) == ast.dump(function):
-            continue
-        around = [one for (outer, _), one in new.items() if name[0].startswith(outer + ".")]
-        known = of_module.union(_read(before), *(_bound(one) for one in (*around, function)))
-        unknown = sorted(_read(function) - known - set(dir(builtins)))
-        if unknown:
-            raise RefusedError(f"`{unknown[0]}` would be read in {name[0]}, where nothing is bound to it")
+    unknown = sorted(_unbound(after) - _unbound_before(before))
+    if unknown:
+        function, name = unknown[0]
+        raise RefusedError(f"`{name}` would be read in {function}, where nothing is bound to it")
 
 
-def _read(tree: ast.AST) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+@functools.lru_cache(maxsize=2)
+def _unbound_before(source: Source) -> set[tuple[str, str]]:
+    """What is unbound in a file that many repairs are held against."""
+    return _unbound(source)
 
 
-def _bound(tree: ast.AST) -> set[str]:
-    return {name for node in ast.walk(tree) for name in _binds(node)}
+def _unbound(source: Source) -> set[tuple[str, str]]:
+    """Functions, each with a name that it reads and that is bound nowhere in the file; built-in names are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = symtable.symtable(source.text, source.path, "exec")
+    bound = {*dir(builtins), *(symbol.get_name() for symbol in module.get_symbols() if _is_bound(symbol))}
+    read: set[tuple[str, str]] = set()
+    # The list grows while it is gone through: the scopes inside a scope come behind it.
+    scopes = [("", child) for child in module.get_children()]
+    for outer, scope in scopes:
+        name = outer if scope.get_name() in _NAMELESS else f"{outer}.{scope.get_name()}".lstrip(".")
+        scopes += ((name, child) for child in scope.get_children())
+        symbols = [symbol for symbol in scope.get_symbols() if symbol.is_global()]
+        bound |= {symbol.get_name() for symbol in symbols if symbol.is_declared_global()}
+        read |= {(name, symbol.get_name()) for symbol in symbols if symbol.is_referenced()}
+    return {(name, symbol) for name, symbol in read if symbol not in bound}
 
 
-def _bound_at_top(tree: ast.Module) -> set[str]:
-    found = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-    pending: list[ast.AST] = list(tree.body)
-    while pending:
-        node = pending.pop()
-        found.update(_binds(node))
-        if not isinstance(node, Function | ast.ClassDef):
-            pending += ast.iter_child_nodes(node)
-    return found
-
-
-def _binds(node: ast.AST) -> Sequence[str]:
-    match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.alias(name=name, asname=asname):
-            return [asname or name.partition(".")[0]]
-        case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
-            return [name]
-        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-            return [name]
-        case _:
-            return []
+def _is_bound(symbol: symtable.Symbol) -> bool:
+    return symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
 
 
 def _functions(tree: ast.Module) -> dict[tuple[str, int], Function]:
