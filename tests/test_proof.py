@@ -152,20 +152,3 @@ def test_libcst_is_not_imported_before_it_is_needed() -> None:
 
     code = "import sys, leaklint.repairs.proof, leaklint.repairs.surgery; sys.exit('libcst' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_name_that_is_read_only_since_the_repair_must_be_bound_to_something() -> None:
-    where = 'return "in g"'
-    assert reason(source(), edit(where, f"print(lost)\n        {where}")) == (
-        "`lost` would be read in A.g, where nothing is bound to it"
-    )
-    for name in ("a", "f", "A", "self", "len"):
-        assert isinstance(prove(source(), [edit(where, f"print({name})\n        {where}")]), bytes), name
-    assert isinstance(prove(source(), [edit(where, f"kept = 1\n        print(kept)\n        {where}")]), bytes)
-
-
-def test_a_name_of_the_function_around_or_declared_global_is_bound() -> None:
-    code = "def f(rows):\n    def g():\n        return 1\n    global kept\n    return g\n"
-    for name in ("rows", "kept", "g"):
-        assert isinstance(prove(source(code), [edit("return 1", f"print({name})\n        return 1", code)]), bytes)
-    assert reason(source(code), edit("return 1", "print(lost)\n        return 1", code)).startswith("`lost` would be")

@@ -180,6 +180,15 @@ def test_the_last_line_may_have_no_line_ending() -> None:
     assert repaired(layout, RemoveStatement(statement(layout, "b"))) == "a()\n"
 
 
+def test_a_new_line_that_is_the_last_one_takes_the_place_of_one_without_an_ending() -> None:
+    layout = laid_out("a()\nb()\nc()")
+    a, b, c = (statement(layout, name) for name in "abc")
+    wrapped_in_try = "try:\n    a()\nfinally:\n    end()"
+    assert repaired(layout, WrapInTry(a, a, ("end()",)), RemoveStatement(b), RemoveStatement(c)) == wrapped_in_try
+    assert repaired(layout, RemoveStatement(c), InsertAfter(b, ("d()",))).endswith("b()\nd()\n")
+    assert repaired(layout, RemoveStatement(b)) == "a()\nc()"
+
+
 def test_a_form_feed_stays_where_it_is() -> None:
     before = "def f():\n    a()\n\x0c    b()\n    c()\n"
     after = "def f():\n    try:\n        a()\n\x0c        b()\n    finally:\n        end()\n    c()\n"

@@ -16,6 +16,7 @@ import msgspec
 from leaklint.evidence import raised_in
 from leaklint.keys import Match
 from leaklint.model import MODULES_APART, Edit, Fix
+from leaklint.repairs.bound_names import refuse_unbound
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import Layout, offsets, read_layout
 from leaklint.repairs.plan import plans
@@ -151,7 +152,11 @@ class Workshop:
             return proven
         self._is_known = True
         try:
-            after = self._analyze(decode(source.path, proven))
+            repaired = decode(source.path, proven)
+            unbound = refuse_unbound(source, repaired)
+            if unbound is not None:
+                return unbound
+            after = self._analyze(repaired)
         except SourceError as error:
             return Refusal(f"the repaired file cannot be read ({error.message})")
         return after if self._is_better(after, group) else Refusal(UNPROVEN)

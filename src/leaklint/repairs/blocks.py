@@ -20,7 +20,6 @@ from leaklint.repairs.draft import (
     row_at,
     shift_rows,
     split_row,
-    with_rows,
 )
 from leaklint.repairs.layout import (
     Layout,
@@ -124,10 +123,11 @@ def remove_statement(draft: Draft, statement: ir.Statement) -> Draft:
     indent = block_indent(draft.rows[first])
     rows = _beside(draft, statement, "after", indent, lines)
     ending = draft.rows[last].newline
-    draft = msgspec.structs.replace(draft, rows=draft.rows[:first] + draft.rows[last + 1 :], removed=removed)
-    if rows:
-        rows = (*rows[:-1], msgspec.structs.replace(rows[-1], newline=ending))
-    return with_rows(draft, draft.rows[:first] + rows + draft.rows[first:])
+    kept, behind = (*draft.rows[:first], *rows), draft.rows[last + 1 :]
+    if rows or (kept and kept[-1].anchor is not None and not behind and not ending):
+        # The last line of a file may have no line ending: a new line that is the last one now has none then.
+        kept = (*kept[:-1], msgspec.structs.replace(kept[-1], newline=ending))
+    return msgspec.structs.replace(draft, rows=(*kept, *behind), removed=removed)
 
 
 def _has_company(draft: Draft, statement: ir.Statement, removed: frozenset[Span]) -> bool:

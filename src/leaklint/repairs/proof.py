@@ -7,10 +7,8 @@ that nothing outside the edits changed, and that no comment and no string was lo
 from __future__ import annotations
 
 import ast
-import builtins
 import functools
 import re
-import symtable
 import warnings
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BOM_LENGTH = 3
 _SHOWN = 60
-_NAMELESS = frozenset(["genexpr", "lambda", "listcomp", "setcomp", "dictcomp"])
 _FORMATTED = re.compile(r"[a-zA-Z]*[fFtT]")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -58,7 +55,6 @@ def compare(
         _require_same_bytes_outside(before, after, edits)
         _require_texts_kept(before, after, new_tree, _literals_of(dropped))
         _require_same_functions(before, old_tree, new_tree, edits)
-        _require_known_names(before, after)
         if not is_known:
             _require_round_trip(before, "the file")
         _require_round_trip(after, "the repaired file")
@@ -146,42 +142,6 @@ def _require_same_functions(before: Source, old_tree: ast.Module, new_tree: ast.
             function.body = []
         if ast.dump(old_tree) != ast.dump(new_tree):
             raise RefusedError("code outside the edited functions would change")
-
-
-def _require_known_names(before: Source, after: Source) -> None:
-    """A name that a function reads only since the repair must be bound in it, around it, or at the top of the file."""
-    unknown = sorted(_unbound(after) - _unbound_before(before))
-    if unknown:
-        function, name = unknown[0]
-        raise RefusedError(f"`{name}` would be read in {function}, where nothing is bound to it")
-
-
-@functools.lru_cache(maxsize=2)
-def _unbound_before(source: Source) -> set[tuple[str, str]]:
-    """What is unbound in a file that many repairs are held against."""
-    return _unbound(source)
-
-
-def _unbound(source: Source) -> set[tuple[str, str]]:
-    """Functions, each with a name that it reads and that is bound nowhere in the file; built-in names are."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module = symtable.symtable(source.text, source.path, "exec")
-    bound = {*dir(builtins), *(symbol.get_name() for symbol in module.get_symbols() if _is_bound(symbol))}
-    read: set[tuple[str, str]] = set()
-    # The list grows while it is gone through: the scopes inside a scope come behind it.
-    scopes = [("", child) for child in module.get_children()]
-    for outer, scope in scopes:
-        name = outer if scope.get_name() in _NAMELESS else f"{outer}.{scope.get_name()}".lstrip(".")
-        scopes += ((name, child) for child in scope.get_children())
-        symbols = [symbol for symbol in scope.get_symbols() if symbol.is_global()]
-        bound |= {symbol.get_name() for symbol in symbols if symbol.is_declared_global()}
-        read |= {(name, symbol.get_name()) for symbol in symbols if symbol.is_referenced()}
-    return {(name, symbol) for name, symbol in read if symbol not in bound}
-
-
-def _is_bound(symbol: symtable.Symbol) -> bool:
-    return symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
 
 
 def _functions(tree: ast.Module) -> dict[tuple[str, int], Function]:
