@@ -27,7 +27,7 @@ from leaklint.source import SourceError, decode
 from leaklint.values import spell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from leaklint.analyze import Analysis
     from leaklint.evidence import Story
@@ -49,6 +49,26 @@ class Draft(msgspec.Struct, frozen=True, eq=False):
     def fix(self) -> Fix:
         """The edits as a finding has them."""
         return Fix(self.plan.safety, self.edits)
+
+
+class Search(msgspec.Struct):
+    """What is left to try for a report, and why nothing worked up to now."""
+
+    drafts: Iterator[Draft | Refusal]
+    reasons: list[Refusal]
+
+    def next_draft(self) -> Draft | None:
+        """The next that can be tried, if there is one; what is refused before it is kept as a reason."""
+        for draft in self.drafts:
+            if isinstance(draft, Draft):
+                return draft
+            self.reasons.append(draft)
+        return None
+
+    def reason(self) -> Refusal:
+        """The first reason that says more than that a try failed."""
+        told = (refusal for refusal in self.reasons if refusal.reason != UNPROVEN)
+        return next(told, Refusal(UNPROVEN))
 
 
 class Group(msgspec.Struct):
@@ -77,15 +97,24 @@ class Workshop:
         self._proofs: dict[frozenset[int], Analysis] = {}
 
     def repairs(self) -> list[Draft | Refusal]:
-        """For each report the first plan that stands the test, or why none does."""
-        waiting = [self._drafts(report) for _, report in self._analysis.reports]
-        found: list[Draft | Refusal | None] = [next(drafts, None) for drafts in waiting]
-        first = [draft for draft in found if isinstance(draft, Draft)]
-        proven = {id(draft) for group in self._unrelated(first) for draft in self._proven(group)}
-        return [
-            draft if isinstance(draft, Draft) and id(draft) in proven else self._next(draft, drafts)
-            for draft, drafts in zip(found, waiting, strict=True)
-        ]
+        """For each report the first plan that stands the test, or why none does; what is left goes on together."""
+        searches = [Search(self._drafts(report), []) for _, report in self._analysis.reports]
+        found: dict[int, Draft] = {}
+        while drafts := self._next_drafts(searches, found):
+            refused: dict[int, Refusal] = {}
+            for group in self._unrelated(list(drafts.values())):
+                self._find_refused(group, refused)
+            for index, draft in drafts.items():
+                if id(draft) in refused:
+                    searches[index].reasons.append(refused[id(draft)])
+                else:
+                    found[index] = draft
+        return [found.get(index) or search.reason() for index, search in enumerate(searches)]
+
+    @staticmethod
+    def _next_drafts(searches: Sequence[Search], found: Container[int]) -> dict[int, Draft]:
+        waiting = ((index, search) for index, search in enumerate(searches) if index not in found)
+        return {index: draft for index, search in waiting if (draft := search.next_draft()) is not None}
 
     def together(self, drafts: Sequence[Draft]) -> tuple[list[Draft], Analysis | Refusal]:
         """Make as many of `drafts`, all shown to work alone, as can be made at once: those, and the file after them."""
@@ -95,17 +124,6 @@ class Workshop:
             group = group[:1]
             after = self._tried(group)
         return group, after
-
-    def _next(self, first: Draft | Refusal | None, others: Iterator[Draft | Refusal]) -> Draft | Refusal:
-        """The first of the further plans that works; `first` does not."""
-        reasons = [first if isinstance(first, Refusal) else Refusal(UNPROVEN)]
-        for draft in others:
-            outcome = self._tried([draft]) if isinstance(draft, Draft) else draft
-            if isinstance(draft, Draft) and not isinstance(outcome, Refusal):
-                return draft
-            reasons += [outcome] if isinstance(outcome, Refusal) else []
-        told = [refusal for refusal in reasons if refusal.reason != UNPROVEN]
-        return next(iter((*told, *reasons)))
 
     def _drafts(self, report: Report) -> Iterator[Draft | Refusal]:
         layout = self._layout
@@ -123,12 +141,15 @@ class Workshop:
             # A shape that no planner knows must cost its own repair, never the finding.
             yield Refusal(UNKNOWN)
 
-    def _proven(self, group: list[Draft]) -> list[Draft]:
-        """Those of a group that work."""
-        if not isinstance(self._tried(group), Refusal):
-            return group
-        half = len(group) // 2
-        return [*self._proven(group[:half]), *self._proven(group[half:])] if half else []
+    def _find_refused(self, group: list[Draft], refused: dict[int, Refusal]) -> None:
+        """Put those of a group that do not work, by their identity, into `refused`, each with the reason."""
+        outcome = self._tried(group)
+        if isinstance(outcome, Refusal) and len(group) == 1:
+            refused[id(group[0])] = outcome
+        elif isinstance(outcome, Refusal):
+            half = len(group) // 2
+            self._find_refused(group[:half], refused)
+            self._find_refused(group[half:], refused)
 
     def _tried(self, group: Sequence[Draft]) -> Analysis | Refusal:
         """The file with all repairs of a group, if all of their leaks are gone and no other has come."""

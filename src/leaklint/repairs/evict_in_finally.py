@@ -61,7 +61,7 @@ def plans_for_a_skipped_eviction(intent: Intent) -> Iterator[Plan | Refusal]:
         raise RefusedError("the helper that evicts does other things before, which can raise")
     final = finally_around(intent.layout, stretch.evicting, stretch.block)
     if final is not None:
-        ways: list[Callable[[], Plan]] = [
+        ways: list[Callable[[], Plan | None]] = [
             partial(_earlier, intent, stretch, final, start) for start in _starts(stretch)
         ]
         ways += [partial(_without_guard, intent, stretch, final)]
@@ -76,7 +76,7 @@ def plans_for_a_skipped_eviction(intent: Intent) -> Iterator[Plan | Refusal]:
     yield from plans_for_a_late_registration(intent, stretch)
     if final is None and intent.report.code == "LKL103":
         ways += [partial(_before_the_jump, intent, stretch)]
-    yield from map(_made, ways)
+    yield from (made for made in map(_made, ways) if made is not None)
 
 
 def plans_in_the_helper(intent: Intent) -> Iterator[Plan]:
@@ -133,7 +133,7 @@ def plans_in_a_manager(intent: Intent) -> Iterator[Plan]:
     yield _moved(intent, stretch, first)
 
 
-def _made(way: Callable[[], Plan]) -> Plan | Refusal:
+def _made(way: Callable[[], Plan | None]) -> Plan | Refusal | None:
     try:
         return way()
     except RefusedError as error:

@@ -33,18 +33,21 @@ def last_that_ends(intent: Intent, stretch: Stretch, start: int, end: int) -> in
     return end
 
 
-def plan_with_ending_before(intent: Intent, stretch: Stretch, start: int) -> Plan:
-    """The value is ended, then its entry evicted: a `try/finally` in the `finally`, so that neither is left out."""
+def plan_with_ending_before(intent: Intent, stretch: Stretch, start: int) -> Plan | None:
+    """The value is ended, then its entry evicted: a `try/finally` in the `finally`, so that neither is left out.
+
+    None where the eviction stands alone.
+    """
     layout = intent.layout
     if stretch.is_helper or start == stretch.first:
-        raise RefusedError("the helper that evicts ends nothing that is seen here")
+        return None
     cleanup = cleanup_at(layout, stretch.eviction)
     if cleanup.statements[0] is not stretch.sibling(stretch.last) or cleanup.gets is not None:
-        raise RefusedError("the eviction stands among other things")
+        return None
     endings = _endings_before(intent, stretch)
     last = stretch.last - len(endings) - 1
     if not endings or last < start:
-        raise RefusedError("nothing ends the value before it is evicted")
+        return None
     closing = closing_first(layout, cleanup)
     fetch = closing.fetch if closing is not None else None
     subjects = _names_of_value(intent, stretch) | ({closing.name} if closing is not None and closing.name else set())
