@@ -10,14 +10,12 @@ import msgspec
 
 from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
+from leaklint.given_back import gives_something, key_givers
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.may_raise import call_may_raise
 from leaklint.outline import Outline, Routine, ancestry, label_of, renamed
 from leaklint.relevance import touching
 from leaklint.values import word
-
-SHORT = 6
-"""Statements of a function that is read for what it gives back."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -29,7 +27,9 @@ class Summary(msgspec.Struct, frozen=True):
     calls_parameters: bool
     """Whether it calls something that it was given, or changes a container that it was given."""
     builds: bool
-    """Whether it is a short function that gives back something that a key may be in: a template, a tuple, an object."""
+    """Whether it is a short function that gives back anything."""
+    builds_key: bool = False
+    """Whether it is a short function that gives back something that a key may be in, not only what others answer."""
     touches: bool = False
     """Whether it names a container that a rule may be about, or calls a routine that does."""
 
@@ -59,7 +59,11 @@ def summarise(outline: Outline, containers: frozenset[str]) -> dict[str, Summary
     }
     spread = _spread(found, edges)
     relevant = touching(outline, containers, edges)
-    return {name: msgspec.structs.replace(summary, touches=name in relevant) for name, summary in spread.items()}
+    givers = key_givers({name: routine.function for name, routine in outline.routines.items()}, by_last_name)
+    return {
+        name: msgspec.structs.replace(summary, touches=name in relevant, builds_key=name in givers)
+        for name, summary in spread.items()
+    }
 
 
 def _spread(found: dict[str, Summary], callees: dict[str, set[str]]) -> dict[str, Summary]:
@@ -151,7 +155,7 @@ def _own(routine: Routine, known: frozenset[str]) -> Summary:
         or any(isinstance(target, ir.Attribute) for target in stores),
         calls_parameters=any(_names_one_of(call, parameters) for call in calls)
         or any(_changes_one_of(node, parameters) for node in nodes),
-        builds=len(function.body) <= SHORT and any(_builds(node) for node in nodes),
+        builds=gives_something(function),
     )
 
 
@@ -173,7 +177,3 @@ def _changes_one_of(node: msgspec.Struct, names: set[str]) -> bool:
             return any(isinstance(base, ir.Name) and base.id in names for base in bases)
         case _:
             return False
-
-
-def _builds(node: msgspec.Struct) -> bool:
-    return isinstance(node, ir.Return) and node.value is not None and not isinstance(node.value, ir.Constant)

@@ -38,9 +38,21 @@ def run_callbacks(arguments: Arguments, node: ir.Node, state: State, context: Co
     paths = [state]
     for position, value in enumerate(arguments.positional):
         paths = _run(value, position, arguments, node, paths, context, ways)
+        if _takes_the_rest(value, arguments.positional[position + 1 :], context):
+            break
     for name, value in arguments.keywords:
         paths = _run(value, None if name != "target" else -1, arguments, node, paths, context, ways)
     return paths
+
+
+def _takes_the_rest(value: Value, behind: tuple[Value, ...], context: Context) -> bool:
+    """Whether the callable is handed what stands behind it, and calls some of it: `submit(attempt, key, work)`."""
+    routine = _routine(value, context)
+    if routine is None or not context.machine.summaries[routine.name].calls_parameters:
+        return False
+    bound = len(value.positional) if isinstance(value, Partial) else 0
+    places = [parameter for parameter in routine.function.parameters if parameter.kind == "positional"]
+    return 0 < len(behind) <= len(places) - bound - routine.takes_receiver
 
 
 def _run(

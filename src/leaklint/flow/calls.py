@@ -9,7 +9,8 @@ from leaklint.flow.caches import class_of, gather
 from leaklint.flow.callbacks import run_callbacks
 from leaklint.flow.events import Mark, Place
 from leaklint.flow.fields import written_key
-from leaklint.flow.iteration import element, known_elements
+from leaklint.flow.iteration import known_elements
+from leaklint.flow.known_functions import known_result, pure_result
 from leaklint.flow.machine import (
     CALLS_DEEP,
     STEPS_ELSEWHERE,
@@ -18,16 +19,15 @@ from leaklint.flow.machine import (
     Context,
     Valued,
     Ways,
-    born,
     may_raise,
 )
 from leaklint.flow.methods import MAPPING_METHODS, call_method, is_container
-from leaklint.flow.pure import FRESH_FUNCTIONS, PURE_FUNCTIONS, PURE_METHODS
 from leaklint.flow.releases import note_call
 from leaklint.flow.state import State
 from leaklint.ir_walk import dotted
 from leaklint.may_raise import call_may_raise
 from leaklint.outline import Blueprint, Routine, label_of, method, resolve
+from leaklint.pure import FRESH_FUNCTIONS
 from leaklint.values import (
     FALSE,
     NONE,
@@ -151,7 +151,7 @@ def _is_read(routine: Routine, callee: Closure, arguments: Arguments, context: C
         if summary.touches:
             raise BudgetSpentError
         return False
-    if summary.touches or summary.builds:
+    if summary.touches or summary.builds_key:
         return True
     given = arguments.everything()
     return summary.calls_parameters and any(isinstance(value, Closure | Partial | Field | Global) for value in given)
@@ -279,19 +279,11 @@ def _call_unknown(
 ) -> Valued:
     """A call that cannot be read: a pure one gives a value of its arguments, any other may raise and call back."""
     name = word(callee.name).rpartition(".")[2] if isinstance(callee, Global | Field) else None
-    if isinstance(callee, Global) and callee.name == "type" and len(arguments.positional) == 1:
-        owner = class_of(arguments.positional[0], context.machine.outline)
-        if owner is not None:
-            return [(state, ClassReference(owner))]
-    if name in ("replace", "_replace") and arguments.keywords:
-        return [(state, _replaced(callee, arguments, node, state, context))]
-    if name == "cast" and len(arguments.positional) == 2:
-        return [(state, arguments.positional[1])]
-    if name == "partial" and arguments.positional:
-        first, *rest = arguments.positional
-        return [(state, Partial(first, tuple(rest), arguments.keywords))]
+    known = known_result(callee, name, arguments, node, state, context)
+    if known is not None:
+        return [(state, known)]
     fresh = name in FRESH_FUNCTIONS
-    pure = _pure(callee, name, arguments, node, state, context)
+    pure = pure_result(callee, name, arguments, node, state, context)
     raising = node.at != context.awaited and (not isinstance(node, ir.Call) or call_may_raise(node))
     before = state.copy() if raising else None
     paths = run_callbacks(arguments, node, state, context, ways) if pure is None else [state]
@@ -344,64 +336,9 @@ def _shallow(value: Value) -> Value:
     return msgspec.structs.replace(value, inputs=tuple(map(bare, value.inputs)))
 
 
-def _replaced(callee: Value, arguments: Arguments, node: ir.Node, state: State, context: Context) -> Value:
-    """`dataclasses.replace(old, name=value)` and `old._replace(name=value)`: the old fields, some of them new."""
-    old = arguments.positional[0] if arguments.positional else callee.base if isinstance(callee, Field) else NONE
-    made = Allocated(node.at, context.turns, "record", old.class_name if isinstance(old, Allocated) else None)
-    fields: dict[Value | None, Value] = dict(state.contents.get(old, ())) if isinstance(old, Allocated) else {}
-    fields.update({Text(name): value for name, value in arguments.keywords})
-    state.contents[made] = tuple(fields.items())
-    return made
-
-
 def _takes_over(before: State, after: list[State]) -> bool:
     """Whether the call was handed an eviction (`add_done_callback`, `finalize`): that is taken to succeed."""
     return any(slot not in path.entries for path in after for slot in before.entries)
-
-
-def _copied(name: str | None, arguments: Arguments, node: ir.Node, state: State, context: Context) -> Value | None:
-    """`list(keys)`, `sorted(keys)` of a container whose elements are known: another one with the same."""
-    if name not in ("list", "sorted", "reversed", "set", "deque", "tuple") or len(arguments.positional) != 1:
-        return None
-    known = known_elements(arguments.positional[0], state)
-    if known is None:
-        return None
-    made = Allocated(node.at, context.turns, "set" if name == "set" else "list")
-    state.contents[made] = tuple((None, value) for value in known)
-    return made
-
-
-def _pure(
-    callee: Value, name: str | None, arguments: Arguments, node: ir.Node, state: State, context: Context
-) -> Value | None:
-    if name is None or (arguments.keywords and name not in ("enumerate", "zip", "sorted", "range", "dict")):
-        return None
-    if isinstance(callee, Global) and name in ("list", "set", "dict", "deque") and not arguments.positional:
-        return _empty(name, node, context)
-    if isinstance(callee, Field) and isinstance(callee.base, Applied) and name in ("pop", "popleft"):
-        return element(callee.base, node.at, context.turns, state)
-    copied = _copied(name, arguments, node, state, context) if isinstance(callee, Global) else None
-    if copied is not None:
-        return copied
-    if name in PURE_FUNCTIONS and (isinstance(callee, Global) or _is_of_module(callee, context)):
-        return born(Applied(name, arguments.positional), node.at, context)
-    if isinstance(callee, Field) and name in PURE_METHODS:
-        return born(Applied(name, (callee.base, *arguments.positional)), node.at, context)
-    return None
-
-
-def _empty(name: str, node: ir.Node, context: Context) -> Allocated:
-    kind = name if name in ("set", "dict") else "list"
-    return Allocated(node.at, context.turns, kind)  # type: ignore[arg-type]  # one of the three by the line above
-
-
-def _is_of_module(callee: Value, context: Context) -> bool:
-    """Whether the function is reached through an imported module: `hashlib.sha256`."""
-    return (
-        isinstance(callee, Field)
-        and isinstance(callee.base, Global)
-        and callee.base.name in context.machine.outline.imports
-    )
 
 
 def _unknown_object(

@@ -43,8 +43,6 @@ def _over_iterable(node: ir.For, iterable: Value, state: State, context: Context
     for number, item in enumerate(items, 1):
         inner = context.but(turns=(*context.turns, Turn(node.at, number)), is_conditional=False)
         current = _one_pass(node, iterable, item, current, inner, ways, left)
-        if known is None:
-            exhausted.extend(path.copy() for path in current) if number < PASSES else None
     exhausted.extend(current)
     return left + context.machine.run(node.otherwise, condense(exhausted), context, ways)
 
