@@ -1,5 +1,7 @@
 """The leaking twin and the transform that ships are one program but for the repair."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ PROTECTED = """\
                 for query_state_id in per_query_state_ids:
                     self._llm_clients.pop(query_state_id, None)
 """
+HOPS_IN_THE_EXECUTOR = 3
+"""`execute_batch` hands on to `_execute_one`, that to `_attempt`, that to the function given."""
 
 
 def test_undoing_the_repair_gives_the_twin():
@@ -33,6 +37,20 @@ def test_the_repair_turns_the_twin_into_the_shipped_file(tmp_path: Path):
     copy.write_bytes(leaking_twin().read_bytes())
     run_leaklint(tmp_path, "fix", "--isolated", "transform.py", columns=80, colour=False)
     assert copy.read_bytes() == repaired_transform().read_bytes()
+
+
+def test_the_twin_among_its_modules_is_found_through_the_executor_and_repaired(tmp_path: Path):
+    package = tmp_path / "project" / "leaklint" / "reference"
+    shutil.copytree(repaired_transform().parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package.parent / "__init__.py").touch()
+    twin = package / "transform.py"
+    twin.write_bytes(leaking_twin().read_bytes())
+    checked = run_leaklint(tmp_path, "check", "--isolated", "--format=json", "project", columns=80, colour=False)
+    (finding,) = json.loads(checked.stdout)["findings"]
+    assert finding["code"] == "LKL101"
+    assert [Path(step["path"]).name for step in finding["trace"]].count("executor.py") == HOPS_IN_THE_EXECUTOR
+    run_leaklint(tmp_path, "fix", "--isolated", "project", columns=80, colour=False)
+    assert twin.read_bytes() == repaired_transform().read_bytes()
 
 
 @pytest.mark.parametrize("path", sorted(repaired_transform().parent.glob("*.py")), ids=lambda p: p.name)

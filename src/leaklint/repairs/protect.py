@@ -8,7 +8,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.evidence import cache_name, place_at, shared_depth
-from leaklint.ir_walk import below, last_part
+from leaklint.ir_walk import below, in_scope, last_part
 from leaklint.repairs.cleanup import cleanup_at, is_lock
 from leaklint.repairs.closing_first import closing_first
 from leaklint.repairs.find import (
@@ -29,6 +29,7 @@ from leaklint.repairs.refusal import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from leaklint.flow.events import Place
     from leaklint.repairs.intent import Intent
     from leaklint.repairs.layout import Layout
     from leaklint.repairs.site import Site, Use
@@ -243,12 +244,8 @@ def _returns_the_entry(intent: Intent, use: Use) -> bool:
     insertion = use.story.insertion
     depth = insertion.stack.index(use.place) if use.place in insertion.stack else len(insertion.stack)
     inner = insertion.stack[depth + 1 :]
-    for place in inner:
-        statement = statement_around(intent.layout, place.at)
-        value = statement.value if isinstance(statement, ir.Return) else None
-        value = value.value if isinstance(value, ir.Await) else value
-        if value is None or value.at != place.at:
-            return False
+    if not all(_returns_what_it_calls(intent, place) for place in inner):
+        return False
     if depth == len(insertion.stack):
         return True
     routine = intent.evidence.outline.routines.get(insertion.place.function)
@@ -259,6 +256,17 @@ def _returns_the_entry(intent: Intent, use: Use) -> bool:
         isinstance(node, ir.Return) and node.value is not None and _may_be_entry(routine.function, node.value, cache)
         for node in below(routine.function)
     )
+
+
+def _returns_what_it_calls(intent: Intent, place: Place) -> bool:
+    """Whether a function of this file or another one gives back the result of the call at `place`."""
+    routine = intent.evidence.outline.routines.get(place.function)
+    if routine is None:
+        return False
+    given = [
+        node.value for node in in_scope(routine.function) if isinstance(node, ir.Return) and node.value is not None
+    ]
+    return any((value.value if isinstance(value, ir.Await) else value).at == place.at for value in given)
 
 
 def _may_be_entry(function: ir.Function, value: ir.Expression, cache: str | None) -> bool:
