@@ -10,7 +10,7 @@ from leaklint.flow.exceptions import Catch, catches
 from leaklint.flow.generators import run_generator
 from leaklint.flow.machine import Arguments, Context, Ways, may_raise
 from leaklint.flow.releases import note_with
-from leaklint.flow.state import Raised, State, condense
+from leaklint.flow.state import Raised, State
 from leaklint.flow.targets import bind
 from leaklint.ir_walk import below, last_part
 from leaklint.outline import method
@@ -19,10 +19,10 @@ from leaklint.values import NONE, Closure, Constant, Partial, Value
 Finish = Callable[[State, Ways], list[State]]
 
 
-def run_try(node: ir.Try, state: State, context: Context, ways: Ways) -> list[State]:
+def run_try(node: ir.Try, states: list[State], context: Context, ways: Ways) -> list[State]:
     """`try` with its handlers, `else` and `finally`."""
     inner = ways.nested(is_guarded=True) if node.final or node.handlers else ways.nested()
-    ended = _run_handlers(node, state, context, inner)
+    ended = _run_handlers(node, states, context, inner)
     if not node.final:
         _pass_on(inner, ways)
         return ended
@@ -35,19 +35,19 @@ def run_try(node: ir.Try, state: State, context: Context, ways: Ways) -> list[St
     return _through(finish, ended, inner, ways)
 
 
-def _run_handlers(node: ir.Try, state: State, context: Context, ways: Ways) -> list[State]:
+def _run_handlers(node: ir.Try, states: list[State], context: Context, ways: Ways) -> list[State]:
     if not node.handlers:
-        body_ended = context.machine.run(node.body, [state], context, ways)
+        body_ended = context.machine.run(node.body, states, context, ways)
         return context.machine.run(node.otherwise, body_ended, context, ways)
     inner = ways.nested(is_guarded=True)
-    body_ended = context.machine.run(node.body, [state], context, inner)
+    body_ended = context.machine.run(node.body, states, context, inner)
     ended = context.machine.run(node.otherwise, body_ended, context, ways)
     for path, raised in inner.raises:
         ended.extend(_handle(node.handlers, path, raised, context, ways))
     ways.returns.extend(inner.returns)
     ways.breaks.extend(inner.breaks)
     ways.continues.extend(inner.continues)
-    return condense(ended)
+    return context.machine.condense(ended)
 
 
 def _handle(
@@ -114,7 +114,7 @@ def _through(finish: Finish, ended: list[State], inner: Ways, ways: Ways) -> lis
     for path, raised in inner.raises:
         for after in finish(path, ways):
             ways.add_raise(after, raised)
-    return condense(after for path in ended for after in finish(path, ways))
+    return [after for path in ended for after in finish(path, ways)]
 
 
 def run_with(node: ir.With, state: State, context: Context, ways: Ways) -> list[State]:
@@ -129,7 +129,7 @@ def _enter(node: ir.With, index: int, states: list[State], context: Context, way
     for state in states:
         for path, manager in context.machine.evaluate(node.items[index].context, state, context, ways):
             ended.extend(_enter_one(node, index, manager, path, context, ways))
-    return condense(ended)
+    return context.machine.condense(ended)
 
 
 def _enter_one(node: ir.With, index: int, manager: Value, state: State, context: Context, ways: Ways) -> list[State]:

@@ -13,7 +13,7 @@ from leaklint import ir
 from leaklint.flow.iteration import element, known_elements, named_content
 from leaklint.flow.machine import Arguments, Context, Ways
 from leaklint.flow.methods import MAPPING_METHODS, is_container
-from leaklint.flow.state import State, condense
+from leaklint.flow.state import State
 from leaklint.ir_walk import last_part
 from leaklint.outline import Routine
 from leaklint.values import (
@@ -70,7 +70,7 @@ def _run(
             for given in _possible_arguments(started, position, arguments, node, path, context):
                 path = _call_once(started, given, node, path, context, ways, following)
             following.append(path)
-        paths = condense(following)
+        paths = context.machine.condense(following)
     return paths
 
 
@@ -95,7 +95,7 @@ def _call_once(
             outcomes.extend(done for done, _ in context.machine.call(value, Arguments(), body, after, context, inner))
         else:
             outcomes.append(after)
-    first, *others = condense(outcomes or [path])
+    first, *others = context.machine.condense(outcomes or [path])
     for after in (first, *others):
         after.frames.get(context.frame, {}).update(reached)
     is_cleanup = bool(before - first.entries.keys())

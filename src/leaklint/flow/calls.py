@@ -166,6 +166,7 @@ def read_through(
     stack = (*context.stack, Place(context.routine, node.at))
     frame = machine.frame_number(stack, routine.name, context.turns)
     machine.parents[frame] = callee.frame
+    before = frozenset(state.contents)
     state.frames[frame] = bind_parameters(callee, routine, arguments, state, context)
     _note_origins(routine, node, frame, state, context)
     inner = context.but(
@@ -181,8 +182,8 @@ def read_through(
     ended = machine.run(routine.function.body, [state], inner, body_ways)
     outcomes = [(path, NONE) for path in ended] + body_ways.returns
     if not _makes_closures(routine, context):
-        for path, _ in outcomes:
-            path.frames.pop(frame, None)
+        for path, result in outcomes:
+            path.leave_frame(frame, before, result)
     return list(outcomes)
 
 

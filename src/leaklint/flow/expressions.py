@@ -12,7 +12,7 @@ from leaklint.flow.fields import read_attribute, read_item
 from leaklint.flow.iteration import element, is_filled, known_elements
 from leaklint.flow.machine import Arguments, Context, Valued, Ways, born, may_raise
 from leaklint.flow.names import meant
-from leaklint.flow.state import State, condense
+from leaklint.flow.state import State
 from leaklint.flow.targets import bind
 from leaklint.may_raise import is_only_cancelled
 from leaklint.outline import method, resolve
@@ -247,7 +247,7 @@ def _run_clauses(
                 value = item if item is not None else element(iterable, clause.iterable.at, inner.turns, path)
                 bind(clause.target, value, clause.target.at, path, inner, ways)
                 following.extend(_run_pass(node, depth, path, made, inner, ways))
-            current = condense(following)
+            current = context.machine.condense(following)
         finished.extend(current)
     return finished
 

@@ -7,7 +7,7 @@ from leaklint.flow.conditions import branch, decide, fork
 from leaklint.flow.generators import run_generator
 from leaklint.flow.iteration import element, is_filled, known_elements
 from leaklint.flow.machine import Context, Ways, may_raise
-from leaklint.flow.state import State, condense
+from leaklint.flow.state import State
 from leaklint.flow.targets import bind
 from leaklint.ir_walk import in_scope
 from leaklint.values import Applied, Constant, Partial, Result, Turn, Value
@@ -26,7 +26,7 @@ def run_for(node: ir.For, state: State, context: Context, ways: Ways) -> list[St
             ended.extend(_over_generator(node, iterable, path, context, ways))
         else:
             ended.extend(_over_iterable(node, iterable, path, context, ways))
-    return condense(ended)
+    return context.machine.condense(ended)
 
 
 def _over_iterable(node: ir.For, iterable: Value, state: State, context: Context, ways: Ways) -> list[State]:
@@ -43,8 +43,10 @@ def _over_iterable(node: ir.For, iterable: Value, state: State, context: Context
     for number, item in enumerate(items, 1):
         inner = context.but(turns=(*context.turns, Turn(node.at, number)), is_conditional=False)
         current = _one_pass(node, iterable, item, current, inner, ways, left)
+        if known is None:
+            exhausted.extend(path.copy() for path in current) if number < PASSES else None
     exhausted.extend(current)
-    return left + context.machine.run(node.otherwise, condense(exhausted), context, ways)
+    return left + context.machine.run(node.otherwise, context.machine.condense(exhausted), context, ways)
 
 
 def _one_pass(
@@ -71,7 +73,7 @@ def _run_body(
     inner = Ways(returns=ways.returns, raises=ways.raises, is_guarded=ways.is_guarded, seen=ways.seen)
     ended = context.machine.run(body, states, context, inner)
     left.extend(inner.breaks)
-    return condense([*ended, *inner.continues])
+    return context.machine.condense([*ended, *inner.continues])
 
 
 def _over_generator(node: ir.For, generator: Partial, state: State, context: Context, ways: Ways) -> list[State]:
@@ -119,7 +121,7 @@ def run_while(node: ir.While, state: State, context: Context, ways: Ways) -> lis
             break
         current = _run_body(node.body, entering, inner, ways, left)
     exhausted.extend(current if not _is_endless(node.test) else [])
-    return left + context.machine.run(node.otherwise, condense(exhausted), context, ways)
+    return left + context.machine.run(node.otherwise, context.machine.condense(exhausted), context, ways)
 
 
 def _know_filled(asked: list[Value], holds: list[State], fails: list[State], before: set[Value]) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from leaklint import ir
 from leaklint.containers import EVICTING_METHODS
 from leaklint.flow.events import Birth, Eviction, Guard, Insertion, Mark, Place, Release, Removal, Stack
-from leaklint.flow.state import Raised, State
+from leaklint.flow.state import Raised, State, condense
 from leaklint.model import Span
 from leaklint.outline import Outline
 from leaklint.summaries import Summary
@@ -25,6 +25,9 @@ Valued: TypeAlias = "list[tuple[State, Value]]"
 
 STEPS_ALLOWED = 6_000
 """How many statements one walk may run before it gives up; the reference case needs some 150."""
+
+STEPS_APART = 2_000
+"""After how many statements a walk keeps only such paths apart as differ in what the rules ask."""
 
 STEPS_ELSEWHERE = 1_200
 """How many statements of other modules one walk may run before it gives up reading there."""
@@ -55,7 +58,7 @@ class Ways(msgspec.Struct):
     def add_raise(self, state: State, raised: Raised) -> None:
         """Let an exception go up, once per kind of it and likeness of paths."""
         is_reply = any(is_waited_for(held.value, raised.mark.subjects) for held in state.entries.values())
-        signature = (raised.kind, raised.type_name, is_reply, state.signature())
+        signature = (raised.kind, raised.type_name, is_reply, state.signature(is_leaving=True))
         if signature not in self.seen:
             self.seen.add(signature)
             self.raises.append((state, raised))
@@ -127,6 +130,10 @@ class Machine(msgspec.Struct):
     """Calls of coroutine functions, by where they stand; an `await` of one stands around it."""
     parents: dict[int, int] = msgspec.field(default_factory=dict)
     """A closure's frame to the frame that it was made in."""
+
+    def condense(self, states: Iterable[State]) -> list[State]:
+        """Merge alike paths where there are many; in a long walk of any number."""
+        return condense(states) if self.steps <= STEPS_APART else condense(states, 1)
 
     def frame_number(self, stack: Stack, routine: str, turns: Turns) -> int:
         """A number for the variables of this call, the same on every path, so that paths can be merged."""

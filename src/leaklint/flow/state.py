@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import msgspec
 
 from leaklint.flow.events import Guard, Held, Mark, Release
-from leaklint.values import NONE, Allocated, Constant, Entry, Group, Parameter, Value, within
+from leaklint.values import NONE, Allocated, Constant, Entry, Group, Parameter, Value, involved, within
 
 Content: TypeAlias = tuple[tuple[Value | None, Value], ...]
 """What a container holds: (key, value) pairs; of a list or set the keys are None, of a record they are Text."""
@@ -70,13 +70,51 @@ class State:
             if own not in held.history:
                 self.entries[slot] = msgspec.structs.replace(held, history=(*held.history, own))
 
-    def signature(self) -> object:
-        """What two paths must share to be alike for the rules: entries, the jumps since, containers of keys."""
+    def signature(self, *, is_leaving: bool = False) -> object:
+        """What two paths must share to be alike for the rules: entries, the jumps since, containers of keys.
+
+        Of a path that `is_leaving` with an exception only those containers count that hold something of its entries.
+        """
         marks = {mark for held in self.entries.values() for mark in held.history}
         jumps = frozenset(mark for mark in marks if mark.kind != "raise")
         has_raised = len(jumps) < len(marks)
-        contents = frozenset(self.contents.items())
+        contents = frozenset(self._contents_of_entries() if is_leaving else self.contents.items())
         return frozenset(self.entries), jumps, has_raised, contents, self.suspended, frozenset(self.released)
+
+    def leave_frame(self, frame: int, before: frozenset[Allocated], result: Value) -> None:
+        """Forget a call that has ended: its variables, and what it made that nothing refers to any more."""
+        self.frames.pop(frame, None)
+        made = self.contents.keys() - before
+        if not made:
+            return
+        pending: list[Value] = [result]
+        pending.extend(value for variables in self.frames.values() for value in variables.values())
+        pending.extend(value for (base, _), field in self.fields.items() for value in (base, field))
+        pending.extend(value for pair in self.published.items() for value in pair)
+        pending.extend(value for slot in self.entries for value in slot)
+        pending.extend(value for held in self.entries.values() for value in (held.value, *held.gathered))
+        for owner in before & self.contents.keys():
+            pending.extend(_values_in(self.contents[owner]))
+        while pending and made:
+            for part in involved(pending.pop()):
+                if isinstance(part, Allocated) and part in made:
+                    made.remove(part)
+                    pending.extend(_values_in(self.contents[part]))
+        for unreachable in made:
+            del self.contents[unreachable]
+
+    def _contents_of_entries(self) -> list[tuple[Allocated, Content]]:
+        wanted = {part for _, key in self.entries for part in within(key)}
+        wanted.update(part for held in self.entries.values() for part in within(held.value))
+        return [
+            (made, content)
+            for made, content in self.contents.items()
+            if any(part in wanted for value in _values_in(content) for part in within(value))
+        ]
+
+
+def _values_in(content: Content) -> Iterator[Value]:
+    return (value for pair in content for value in pair if value is not None)
 
 
 def _asks_about_growth(guards: tuple[Guard, ...], slot: Slot, held: Held) -> bool:
@@ -92,10 +130,10 @@ def _given_out(returned: Value | None) -> tuple[Value, ...]:
     return (returned,) if returned is not None else ()
 
 
-def condense(states: Iterable[State]) -> list[State]:
-    """At most `PATHS_KEPT` paths: beyond that, alike ones are merged, keeping what they agree on."""
+def condense(states: Iterable[State], apart: int = PATHS_APART) -> list[State]:
+    """At most `PATHS_KEPT` paths: of more than `apart`, alike ones are merged, keeping what they agree on."""
     paths = list(states)
-    if len(paths) <= PATHS_APART:
+    if len(paths) <= apart:
         return paths
     merged: dict[object, State] = {}
     for path in paths:

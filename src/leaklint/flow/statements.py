@@ -10,7 +10,7 @@ import msgspec
 from leaklint import ir
 from leaklint.flow.blocks import run_try, run_with
 from leaklint.flow.caches import about, container, evict, forget, is_picked_from, sweep
-from leaklint.flow.conditions import branch
+from leaklint.flow.conditions import Branches, branch
 from leaklint.flow.dull import pass_over
 from leaklint.flow.events import Guard, Mark
 from leaklint.flow.exceptions import exception_name
@@ -18,7 +18,7 @@ from leaklint.flow.expressions import closure
 from leaklint.flow.loops import run_for, run_while
 from leaklint.flow.machine import Arguments, Context, Ways, may_raise, note
 from leaklint.flow.methods import call_method
-from leaklint.flow.state import Raised, State, condense
+from leaklint.flow.state import PATHS_APART, Raised, State
 from leaklint.flow.targets import bind
 from leaklint.values import NONE, Allocated, Applied, Constant, Result, Value, word
 
@@ -34,8 +34,18 @@ def run(body: tuple[ir.Statement, ...], states: list[State], context: Context, w
         if context.machine.is_dull(statement, context.routine):
             states = [pass_over(statement, state, context, ways) for state in states]
             continue
+        together = _RUNNERS_TOGETHER.get(type(statement))
+        if together is not None:
+            # A few paths have ways out of their own; of all others alike exceptions are followed once.
+            groups = [[state] for state in states[:PATHS_APART]] + [states[PATHS_APART:]]
+            states = context.machine.condense(
+                after for group in groups if group for after in together(statement, group, context, ways)
+            )
+            continue
         runner = _RUNNERS[type(statement)]
-        states = condense(after for state in states for after in runner(statement, state, context, ways))
+        states = context.machine.condense(
+            after for state in states for after in runner(statement, state, context, ways)
+        )
     return states
 
 
@@ -166,8 +176,20 @@ def _nothing(node: ir.Statement, state: State, context: Context, ways: Ways) -> 
     return [state]
 
 
-def _if(node: ir.If, state: State, context: Context, ways: Ways) -> list[State]:
-    holds, fails, asked = branch(node.test, state, context, ways)
+def _if(node: ir.If, states: list[State], context: Context, ways: Ways) -> list[State]:
+    """Paths with the same entries that ask the same take each side together."""
+    together: dict[object, Branches] = {}
+    for state in states:
+        entries = frozenset(state.entries)
+        holds, fails, asked = branch(node.test, state, context, ways)
+        both = together.setdefault((tuple(asked), entries), ([], [], asked))
+        both[0].extend(holds)
+        both[1].extend(fails)
+    return [after for branches in together.values() for after in _run_sides(node, branches, context, ways)]
+
+
+def _run_sides(node: ir.If, branches: Branches, context: Context, ways: Ways) -> list[State]:
+    holds, fails, asked = branches
     guard = Guard(context.place(node.at), tuple(asked))
     otherwise = msgspec.structs.replace(guard, is_otherwise=True)
     inner = context.but(is_conditional=True, guards=(*context.guards, otherwise))
@@ -274,12 +296,14 @@ _RUNNERS: dict[type[ir.Node], Callable[[Any, State, Context, Ways], list[State]]
     ir.Continue: _continue,
     ir.Pass: _nothing,
     ir.Import: _nothing,
-    ir.If: _if,
     ir.While: run_while,
     ir.For: run_for,
-    ir.Try: run_try,
     ir.With: run_with,
     ir.Match: _match,
     ir.Define: _define,
     ir.DefineClass: _nothing,
+}
+_RUNNERS_TOGETHER: dict[type[ir.Node], Callable[[Any, list[State], Context, Ways], list[State]]] = {
+    ir.If: _if,
+    ir.Try: run_try,
 }

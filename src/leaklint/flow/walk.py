@@ -46,7 +46,10 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
             if label_of(routine.name) and _steps_elsewhere(walks) > STEPS_ALLOWED:
                 continue
             walks.append(walk(outline, summaries, routine, class_name, dull))
-            entered |= walks[-1].entered if walks[-1].is_complete else set()
+            if not walks[-1].is_complete:
+                # With the methods of an heir it would be as long.
+                break
+            entered |= walks[-1].entered
     for routine in _evicting_elsewhere(outline, summaries, walks, named):
         if _is_private(routine) and routine.name in entered:
             continue
