@@ -8,6 +8,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.ir_walk import children, in_scope
+from leaklint.outline import Routine
 from leaklint.pure import FRESH_FUNCTIONS, PURE_FUNCTIONS, PURE_METHODS
 
 SHORT = 6
@@ -16,19 +17,19 @@ SHORT = 6
 _WITHOUT_KEY = ir.Constant | ir.Text | ir.Compare | ir.Not | ir.Opaque | ir.Yield
 
 
-def gives_something(function: ir.Function) -> bool:
+def gives_something(routine: Routine) -> bool:
     """Whether a short function gives back anything but a literal."""
-    return any(not isinstance(value, ir.Constant) for value in _given_back(function))
+    return any(not isinstance(value, ir.Constant) for value in _given_back(routine))
 
 
-def key_givers(functions: Mapping[str, ir.Function], named: Mapping[str, list[str]]) -> frozenset[str]:
+def key_givers(routines: Mapping[str, Routine], named: Mapping[str, list[str]]) -> frozenset[str]:
     """The names of those short functions that give back what a key can come out of again.
 
     That is what is made of parameters, of attributes of theirs and of variables from outside, and what comes new out of
     a source of unique values. What an unknown call answers is new to a caller whether or not the function around it is
     read. `named` gives the functions that a call by its last word may run.
     """
-    leading = {name: set(_leads(function, named)) for name, function in functions.items()}
+    leading = {name: set(_leads(routine, named)) for name, routine in routines.items()}
     givers: set[str] = set()
     while found := {
         name for name, leads in leading.items() if name not in givers and (None in leads or leads & givers)
@@ -37,11 +38,11 @@ def key_givers(functions: Mapping[str, ir.Function], named: Mapping[str, list[st
     return frozenset(givers)
 
 
-def _leads(function: ir.Function, named: Mapping[str, list[str]]) -> Iterator[str | None]:
+def _leads(routine: Routine, named: Mapping[str, list[str]]) -> Iterator[str | None]:
     """The functions whose result may be given back; None for a part of a key that stands here."""
-    parameters = {parameter.name for parameter in function.parameters}
-    assigned = _assigned(function)
-    pending: list[msgspec.Struct] = [*_given_back(function)]
+    parameters = {parameter.name for parameter in routine.function.parameters}
+    assigned = _assigned(routine)
+    pending: list[msgspec.Struct] = [*_given_back(routine)]
     while pending:
         node = pending.pop()
         match node:
@@ -64,17 +65,17 @@ def _leads(function: ir.Function, named: Mapping[str, list[str]]) -> Iterator[st
                 pending += children(node)
 
 
-def _given_back(function: ir.Function) -> list[ir.Expression]:
-    if len(function.body) > SHORT:
+def _given_back(routine: Routine) -> list[ir.Expression]:
+    if len(routine.function.body) > SHORT:
         return []
-    nodes = in_scope(function)
+    nodes = routine.nodes
     return [node.value for node in nodes if isinstance(node, ir.Return) and node.value is not None]
 
 
-def _assigned(function: ir.Function) -> dict[str, list[msgspec.Struct]]:
+def _assigned(routine: Routine) -> dict[str, list[msgspec.Struct]]:
     """What each variable of the function may be."""
     found: dict[str, list[msgspec.Struct]] = {}
-    for node in in_scope(function):
+    for node in routine.nodes:
         match node:
             case ir.Assign(targets=targets, value=value) if value is not None:
                 for target in targets:

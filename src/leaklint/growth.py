@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from leaklint import ir
 from leaklint.evidence import Evidence, Story, cache_name, is_bounded, may_be_same_cache
 from leaklint.flow.events import Eviction, Insertion
-from leaklint.ir_walk import in_scope
 from leaklint.keys import Match, compare
 from leaklint.outline import Blueprint, Routine, ancestry, label_of
 from leaklint.usage import ends_a_life, looked_up
@@ -130,7 +129,7 @@ def _counters(evidence: Evidence) -> frozenset[str]:
 
 
 def _counted_up(routine: Routine) -> Iterator[str]:
-    for node in in_scope(routine.function):
+    for node in routine.nodes:
         match node:
             case ir.Augment(target=ir.Attribute(name=name), operator="+", value=ir.Constant()):
                 yield name
@@ -144,7 +143,7 @@ def _set_back(routine: Routine) -> Iterator[str]:
     """What a routine that does not make the object gives a number anew."""
     if routine.function.name in MAKES_THE_OBJECT:
         return
-    for node in in_scope(routine.function):
+    for node in routine.nodes:
         if isinstance(node, ir.Assign) and isinstance(node.value, ir.Constant):
             for target in node.targets:
                 if isinstance(target, ir.Attribute):

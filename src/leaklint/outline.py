@@ -24,6 +24,8 @@ class Routine(msgspec.Struct, frozen=True):
     class_name: str | None = None
     parent: str | None = None
     """The routine that it is nested in."""
+    nodes: tuple[msgspec.Struct, ...] = ()
+    """All that is in its function's scope; nested functions, lambdas and classes are given and not entered."""
 
     @property
     def decorations(self) -> tuple[str, ...]:
@@ -305,7 +307,8 @@ def _routines(module: ir.Module) -> Iterator[Routine]:
             elif isinstance(inner, ir.Define | ir.Lambda):
                 name = _free(inner.function, taken)
                 is_method = isinstance(inner, ir.Define) and isinstance(node, ir.Class)
-                yield Routine(name, inner.function, class_name if is_method else None, parent)
+                nodes = tuple(in_scope(inner.function))
+                yield Routine(name, inner.function, class_name if is_method else None, parent, nodes)
                 pending.append((inner.function, None, name))
 
 
@@ -390,7 +393,7 @@ def _assigned_attributes(routine: Routine) -> Iterator[tuple[str, ir.Assign]]:
     if not routine.takes_receiver or not parameters:
         return
     annotations = {parameter.name: parameter.annotation for parameter in parameters}
-    for node in in_scope(routine.function):
+    for node in routine.nodes:
         if not isinstance(node, ir.Assign):
             continue
         for target in node.targets:

@@ -13,7 +13,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS, Kind
-from leaklint.ir_walk import in_scope, last_part
+from leaklint.ir_walk import last_part
 from leaklint.model import Span
 from leaklint.outline import Outline, Routine, renamed
 from leaklint.values import word
@@ -70,7 +70,7 @@ def _mentions(routine: Routine, names: frozenset[str], others: dict[str, str]) -
     return any(
         (isinstance(node, ir.Attribute) and node.name in names)
         or (isinstance(node, ir.Name) and others.get(node.id, node.id) in names)
-        for node in in_scope(routine.function)
+        for node in routine.nodes
     )
 
 
@@ -164,7 +164,7 @@ class Scope(msgspec.Struct, frozen=True):
 
 def _scope(routine: Routine, outline: Outline, known: frozenset[str]) -> Scope:
     function = routine.function
-    nodes = tuple(in_scope(function))
+    nodes = routine.nodes
     assigned = [node for node in nodes if isinstance(node, ir.Assign)]
     bound = _bound(nodes)
     parameters = {p.name for p in function.parameters if p.kind in ("positional", "keyword")}

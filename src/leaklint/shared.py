@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from leaklint import ir
-from leaklint.ir_walk import in_scope, last_part
+from leaklint.ir_walk import last_part
 from leaklint.outline import Outline, Routine, label_of, renamed
 from leaklint.relevance import ANY, Changes, changes, relevant_names
 from leaklint.usage import growing
@@ -101,7 +101,7 @@ def _called_as(outline: Outline) -> dict[str, set[str]]:
 def _called(routine: Routine, outline: Outline) -> set[str]:
     """The last words of what a routine calls with an argument, which may be a key."""
     others = renamed(outline, routine.name)
-    calls = [node for node in in_scope(routine.function) if isinstance(node, ir.Call) and node.arguments]
+    calls = [node for node in routine.nodes if isinstance(node, ir.Call) and node.arguments]
     words = {last_part(call.function) for call in calls}
     return {others.get(name, name) for name in words if name is not None}
 
@@ -110,7 +110,7 @@ def _names(routine: Routine, outline: Outline) -> set[str]:
     """Every word that stands in a routine, imported ones as they go where they stand."""
     others = renamed(outline, routine.name)
     names = set()
-    for node in in_scope(routine.function):
+    for node in routine.nodes:
         if isinstance(node, ir.Attribute):
             names.add(node.name)
         elif isinstance(node, ir.Name):

@@ -11,7 +11,7 @@ import msgspec
 from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.given_back import gives_something, key_givers
-from leaklint.ir_walk import in_scope, last_part
+from leaklint.ir_walk import last_part
 from leaklint.may_raise import call_may_raise
 from leaklint.outline import Outline, Routine, ancestry, label_of, renamed
 from leaklint.relevance import touching
@@ -59,7 +59,7 @@ def summarise(outline: Outline, containers: frozenset[str]) -> dict[str, Summary
     }
     spread = _spread(found, edges)
     relevant = touching(outline, containers, edges)
-    givers = key_givers({name: routine.function for name, routine in outline.routines.items()}, by_last_name)
+    givers = key_givers(outline.routines, by_last_name)
     return {
         name: msgspec.structs.replace(summary, touches=name in relevant, builds_key=name in givers)
         for name, summary in spread.items()
@@ -96,7 +96,7 @@ def _join(caller: Summary, callee: Summary) -> Summary:
 def _callees(routine: Routine, others: dict[str, str]) -> set[str]:
     """The last words of all that the routine calls, hands over, or reads as a property; imported ones by their own."""
     names = set()
-    for node in in_scope(routine.function):
+    for node in routine.nodes:
         if isinstance(node, ir.Attribute):
             if not _is_super(node.value):
                 names.add(node.name)
@@ -123,7 +123,7 @@ def _within_reach(outline: Outline, caller: str, callees: set[str]) -> set[str]:
 
 def _inherited(outline: Outline, routine: Routine) -> set[str]:
     """What `super().name` can mean: methods of the class's bases, and of those that stand beside it in its heirs."""
-    names = {n.name for n in in_scope(routine.function) if isinstance(n, ir.Attribute) and _is_super(n.value)}
+    names = {n.name for n in routine.nodes if isinstance(n, ir.Attribute) and _is_super(n.value)}
     if not names or routine.class_name is None:
         return set()
     families = [{one.name for one in ancestry(outline, blueprint)} for blueprint in outline.classes]
@@ -139,7 +139,7 @@ def _is_super(node: ir.Node) -> bool:
 def _own(routine: Routine, known: frozenset[str]) -> Summary:
     function = routine.function
     parameters = {parameter.name for parameter in function.parameters[1 if routine.takes_receiver else 0 :]}
-    nodes = list(in_scope(function))
+    nodes = routine.nodes
     calls = [node for node in nodes if isinstance(node, ir.Call)]
     methods = {node.name for node in nodes if isinstance(node, ir.Attribute)}
     stores = [target for node in nodes for target in _stored(node)]
@@ -155,7 +155,7 @@ def _own(routine: Routine, known: frozenset[str]) -> Summary:
         or any(isinstance(target, ir.Attribute) for target in stores),
         calls_parameters=any(_names_one_of(call, parameters) for call in calls)
         or any(_changes_one_of(node, parameters) for node in nodes),
-        builds=gives_something(function),
+        builds=gives_something(routine),
     )
 
 

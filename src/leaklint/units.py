@@ -110,6 +110,7 @@ def _labelled_routine(routine: Routine, prefix: str) -> Routine:
         routine.function,
         prefix + routine.class_name if routine.class_name is not None else None,
         prefix + routine.parent if routine.parent is not None else None,
+        routine.nodes,
     )
 
 
@@ -162,7 +163,7 @@ def _defined(
 def _naming(one: Unit, name: str) -> Iterator[str]:
     """The definitions of the module that name a variable of it."""
     for other, routines in one.parts.items():
-        nodes = (node for routine in routines for node in in_scope(routine.function))
+        nodes = (node for routine in routines for node in routine.nodes)
         if any(isinstance(node, ir.Name) and node.id == name for node in nodes):
             yield other
 

@@ -11,7 +11,6 @@ from leaklint.containers import Kind, kind_of_type_name, kind_of_value, merge
 from leaklint.flow.events import UNWRITTEN, Eviction, Held, Insertion, Removal, Written
 from leaklint.flow.machine import Context
 from leaklint.flow.state import State
-from leaklint.ir_walk import in_scope
 from leaklint.keys import Match, compare
 from leaklint.model import Span
 from leaklint.outline import Outline, ancestry, attribute_kind, class_named, family, owner_by_attribute
@@ -121,7 +120,7 @@ def _closure_kind(function: str, name: str, outline: Outline) -> Kind:
         return Kind.FOREIGN
     kinds = [
         kind_of_value(node.value)
-        for node in in_scope(routine.function)
+        for node in routine.nodes
         if isinstance(node, ir.Assign)
         and any(isinstance(target, ir.Name) and target.id == name for target in node.targets)
     ]

@@ -73,7 +73,7 @@ def interest_of(
         touching |= {parameter.name for parameter in routine.function.parameters}
     others = renamed(outline, routine.name)
     words = frozenset(containers | touching | {name for name in others if others[name] in containers | touching})
-    nodes = list(in_scope(routine.function))
+    nodes = routine.nodes
     heads = [head for node in nodes for head in _heads(node) if _mentions(head, words)]
     nested = {name for node in nodes if isinstance(node, ir.Define | ir.Lambda) for name in _names(node.function)}
     used = {name for node in nodes if isinstance(node, ir.Attribute | ir.Subscript) for name in _base(node)}
@@ -171,7 +171,7 @@ def _kept_by(head: msgspec.Struct) -> Iterator[str]:
                 yield target.id
 
 
-def _sources(needed: set[str], nodes: list[msgspec.Struct]) -> set[str]:
+def _sources(needed: set[str], nodes: tuple[msgspec.Struct, ...]) -> set[str]:
     """The variables, and those that they are made from."""
     made_from: dict[str, set[str]] = {}
     for node in nodes:

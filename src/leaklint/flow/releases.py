@@ -13,7 +13,6 @@ from leaklint.flow.caches import container, is_cache, kind_of, membership
 from leaklint.flow.events import Release
 from leaklint.flow.machine import Arguments, Context
 from leaklint.flow.state import Slot, State
-from leaklint.ir_walk import in_scope
 from leaklint.model import Span
 from leaklint.outline import Routine
 from leaklint.values import (
@@ -114,7 +113,7 @@ def _ends(routine: Routine) -> dict[str, str]:
     """Variables on which the routine calls an ending method."""
     return {
         node.function.value.id: node.function.name
-        for node in in_scope(routine.function)
+        for node in routine.nodes
         if isinstance(node, ir.Call)
         and isinstance(node.function, ir.Attribute)
         and isinstance(node.function.value, ir.Name)

@@ -12,7 +12,7 @@ from leaklint.flow.iteration import known_elements
 from leaklint.flow.machine import STEPS_ALLOWED, BudgetSpentError, Context, Machine, Ways
 from leaklint.flow.state import State
 from leaklint.flow.statements import run
-from leaklint.ir_walk import below, in_scope, last_part
+from leaklint.ir_walk import below, last_part
 from leaklint.outline import Outline, Routine, ancestry, class_named, label_of
 from leaklint.shared import containers_of_interest
 from leaklint.summaries import Summary, summarise
@@ -130,8 +130,7 @@ def _named(outline: Outline) -> set[str | None]:
 
 
 def _names_in(routine: Routine) -> set[str | None]:
-    nodes = in_scope(routine.function)
-    names = {last_part(node) for node in nodes if isinstance(node, ir.Name | ir.Attribute)}
+    names = {last_part(node) for node in routine.nodes if isinstance(node, ir.Name | ir.Attribute)}
     return {name for name in names if name != routine.function.name}
 
 

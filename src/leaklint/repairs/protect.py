@@ -8,7 +8,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.evidence import cache_name, place_at, shared_depth
-from leaklint.ir_walk import below, in_scope, last_part
+from leaklint.ir_walk import below, last_part
 from leaklint.repairs.cleanup import cleanup_at, is_lock
 from leaklint.repairs.closing_first import closing_first
 from leaklint.repairs.find import (
@@ -263,9 +263,7 @@ def _returns_what_it_calls(intent: Intent, place: Place) -> bool:
     routine = intent.evidence.outline.routines.get(place.function)
     if routine is None:
         return False
-    given = [
-        node.value for node in in_scope(routine.function) if isinstance(node, ir.Return) and node.value is not None
-    ]
+    given = [node.value for node in routine.nodes if isinstance(node, ir.Return) and node.value is not None]
     return any((value.value if isinstance(value, ir.Await) else value).at == place.at for value in given)
 
 

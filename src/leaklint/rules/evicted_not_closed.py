@@ -70,7 +70,7 @@ from leaklint import ir
 from leaklint.evidence import Evidence, Story, cache_name, may_be_same_cache
 from leaklint.flow.events import Eviction, Insertion, Place, Release, Walk
 from leaklint.flow.releases import REPLACED, WITH, is_ending
-from leaklint.ir_walk import below, in_scope, last_part
+from leaklint.ir_walk import below, last_part
 from leaklint.keys import Match, compare
 from leaklint.outline import Routine, label_of
 from leaklint.rule import Note, Report, Rule
@@ -154,7 +154,7 @@ def _drops(eviction: Eviction, evidence: Evidence) -> bool:
         return False
     if routine.function.name.strip("_") in _LONELY_NAMES:
         return False
-    for node in in_scope(routine.function):
+    for node in routine.nodes:
         match node:
             case ir.Evaluate(value=ir.Call(function=ir.Attribute(), at=at)) if at == eviction.place.at:
                 return True
@@ -231,7 +231,7 @@ def _has_ended(routine: Routine) -> bool:
 
 def _reads_a_value(routine: Routine, name: str | None, eviction: Eviction) -> bool:
     """Whether the routine takes a value out of the cache in any other way than by the eviction itself."""
-    nodes = list(in_scope(routine.function))
+    nodes = routine.nodes
     changed = {target.at for node in nodes if isinstance(node, ir.Assign | ir.Delete) for target in node.targets}
     for node in nodes:
         match node:

@@ -255,7 +255,7 @@ def _takes_the_lock_itself(routine: Routine, lock: Value) -> bool:
     words = {part for name in (*routine.decorations, routine.function.name) for part in name.lower().split("_")}
     if not words.isdisjoint(_LOCK_WORDS | {"unlocked", "nolock", "unsafe", "synchronised"}):
         return True
-    return any(isinstance(node, ir.Attribute) and node.name == "acquire" for node in in_scope(routine.function))
+    return any(isinstance(node, ir.Attribute) and node.name == "acquire" for node in routine.nodes)
 
 
 def _is_asynchronous(lock: Value, evidence: Evidence) -> bool:
@@ -268,7 +268,7 @@ def _is_asynchronous(lock: Value, evidence: Evidence) -> bool:
         isinstance(node, ir.With) and node.is_async and any(last_part(item.context) == name for item in node.items)
         for routine in evidence.outline.routines.values()
         if routine.class_name in classes
-        for node in in_scope(routine.function)
+        for node in routine.nodes
     )
 
 
@@ -278,7 +278,7 @@ def _waits_before(site: Site, evidence: Evidence) -> bool:
     if routine is None or not routine.function.is_async:
         return False
     evicted = (site.place.at.line, site.place.at.column)
-    nodes = list(in_scope(routine.function))
+    nodes = routine.nodes
     name = cache_name(site.accesses[0].cache)
     looks = [node.at for node in nodes if isinstance(node, ir.Attribute | ir.Name) and last_part(node) == name]
     waits = [node.at for node in nodes if isinstance(node, ir.Await)]
@@ -295,7 +295,7 @@ def _guarded_reads(evidence: Evidence, cache: Value, lock: Value) -> int:
     changing = {site.place.at for site in _sites(evidence, cache)}
     count = 0
     for routine in evidence.outline.routines.values():
-        for node in in_scope(routine.function):
+        for node in routine.nodes:
             if not isinstance(node, ir.With) or not any(last_part(item.context) == lock_name for item in node.items):
                 continue
             mentions = [inner for statement in node.body for inner in in_scope(statement)]
