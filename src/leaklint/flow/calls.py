@@ -19,6 +19,7 @@ from leaklint.flow.machine import (
     Context,
     Valued,
     Ways,
+    matters,
     may_raise,
 )
 from leaklint.flow.methods import MAPPING_METHODS, call_method, is_container
@@ -286,7 +287,7 @@ def _call_unknown(
     fresh = name in FRESH_FUNCTIONS
     pure = pure_result(callee, name, arguments, node, state, context)
     raising = node.at != context.awaited and (not isinstance(node, ir.Call) or call_may_raise(node))
-    before = state.copy() if raising else None
+    before = state.copy() if raising and matters(state, context, ways) else None
     paths = run_callbacks(arguments, node, state, context, ways) if pure is None else [state]
     if before is not None and not _takes_over(before, paths):
         subjects = tuple(part for value in _inputs(callee, arguments) for part in involved(value))

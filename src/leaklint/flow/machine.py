@@ -173,6 +173,11 @@ def born(value: Value, at: Span, context: Context) -> Value:
     return value
 
 
+def matters(state: State, context: Context, ways: Ways) -> bool:
+    """Whether an exception at this point can change anything."""
+    return not context.is_cleanup and bool(state.entries or ways.is_guarded)
+
+
 def may_raise(
     state: State,
     at: Span,
@@ -183,7 +188,7 @@ def may_raise(
     subjects: tuple[Value, ...] = (),
 ) -> None:
     """An operation can raise here: the path forks into one with the exception. The given path goes on."""
-    if context.is_cleanup or not (state.entries or ways.is_guarded):
+    if not matters(state, context, ways):
         return
     for kind in kinds:
         failing = state.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
@@ -96,21 +97,30 @@ class State:
         for owner in before & self.contents.keys():
             pending.extend(_values_in(self.contents[owner]))
         while pending and made:
-            for part in involved(pending.pop()):
-                if isinstance(part, Allocated) and part in made:
-                    made.remove(part)
-                    pending.extend(_values_in(self.contents[part]))
+            for part in _made_in(pending.pop()) & made:
+                made.remove(part)
+                pending.extend(_values_in(self.contents[part]))
         for unreachable in made:
             del self.contents[unreachable]
 
     def _contents_of_entries(self) -> list[tuple[Allocated, Content]]:
-        wanted = {part for _, key in self.entries for part in within(key)}
-        wanted.update(part for held in self.entries.values() for part in within(held.value))
+        wanted = frozenset[Value]().union(*(_parts(key) for _, key in self.entries))
+        wanted = wanted.union(*(_parts(held.value) for held in self.entries.values()))
         return [
             (made, content)
             for made, content in self.contents.items()
-            if any(part in wanted for value in _values_in(content) for part in within(value))
+            if wanted and not all(wanted.isdisjoint(_parts(value)) for value in _values_in(content))
         ]
+
+
+@functools.lru_cache(4096)
+def _made_in(value: Value) -> frozenset[Allocated]:
+    return frozenset(part for part in involved(value) if isinstance(part, Allocated))
+
+
+@functools.lru_cache(4096)
+def _parts(value: Value) -> frozenset[Value]:
+    return frozenset(within(value))
 
 
 def _values_in(content: Content) -> Iterator[Value]:
