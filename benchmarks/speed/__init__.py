@@ -1,0 +1,1 @@
+"""How fast leaklint is: beside the tools that people know, and as its input grows."""
