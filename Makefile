@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs leakbench corpus fleetbench clean
+.PHONY: help demo test lint format docs leakbench corpus fleetbench bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -31,7 +31,7 @@ format: $(STAMP) ## Put the code into its format
 	$(BIN)/ruff format
 
 docs: $(STAMP) ## Write the pages and tables anew that are made from the code
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 leakbench: $(STAMP) ## Look for 22 real leaks in released packages
 	$(BIN)/python -m benchmarks.leakbench
@@ -41,6 +41,9 @@ corpus: $(STAMP) ## Check 24 released packages, 6 million lines, and compare wit
 
 fleetbench: $(STAMP) ## Measure 100 repositories made from released packages, with two workers and with one
 	$(BIN)/python -m benchmarks.fleet
+
+bench: $(STAMP) ## Measure speed beside flake8, ruff, fixit and pylint, and growth: minutes; BENCH=--corpus takes hours
+	$(BIN)/python -m benchmarks.speed $(BENCH)
 
 clean: ## Remove the environment and all that was built
 	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .nox

@@ -1,4 +1,4 @@
-"""Writes what is made from the code: the rules' pages, and the parts of README.md between markers.
+"""Writes what is made from the code and from measurements: the rules' pages, and the parts of pages between markers.
 
 `make docs` runs it after a rule was added or a message changed; a test fails where something is stale.
 """
@@ -13,12 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.speed.page import page as speed_page
+from benchmarks.speed.record import load
 from leaklint import may_raise
 from leaklint.rules import all_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 MODEL = ROOT / "docs" / "may-raise.md"
+SPEED = ROOT / "docs" / "speed.md"
 PAGES = ROOT / "docs" / "rules"
 EXAMPLE = Path("src", "transform.py")
 """What the README's first block of Python is called there."""
@@ -28,10 +31,11 @@ _PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 def generated() -> dict[Path, str]:
     """Every file that is made from the code, wholly or in part, and the text that it should have."""
-    readme, model = (path.read_text(encoding="utf-8") for path in (README, MODEL))
+    readme, model, speed = (path.read_text(encoding="utf-8") for path in (README, MODEL, SPEED))
     return {
         README: _filled(readme, {**_example(readme), "rules": _rules_table()}),
         MODEL: _filled(model, {"safe calls": _safe_calls()}),
+        SPEED: _filled(speed, {"speed": speed_page(load())}),
         **{PAGES / f"{rule.code}.md": _page(rule.code, rule.name, rule.docs) for rule in all_rules()},
     }
 
@@ -49,7 +53,7 @@ def _filled(text: str, parts: dict[str, str]) -> str:
     """Put each part between its markers."""
     for name, part in parts.items():
         markers = re.compile(rf"(?<=<!-- begin {name} -->\n).*?(?=<!-- end {name} -->)", re.DOTALL)
-        text, count = markers.subn(lambda _, part=part: part, text)
+        text, count = markers.subn(part.replace("\\", r"\\"), text)
         if count != 1:
             raise SystemExit(f"needed once, but found {count} times: <!-- begin {name} --> with its end")
     return text

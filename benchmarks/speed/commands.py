@@ -26,7 +26,7 @@ _PYLINT = frozenset(range(32))
 """Pylint's exit code has a bit for each kind of message; 32 is a usage error."""
 
 _SOME_UNREADABLE = frozenset((0, 1, 2, 3))
-"""Of 24 packages some have files for a later Python. The command lines are known to be right from the other subjects."""
+"""Of 24 packages some have files for a later Python; that the command lines are right is known from the others."""
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -46,7 +46,12 @@ def run(
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=cwd, env=environment(variables), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
+            command,
+            cwd=cwd,
+            env=environment(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
         )
         try:
             _, status, used = os.wait4(process.pid, 0)

@@ -73,9 +73,7 @@ def classes(count: int, is_leaking: bool) -> str:
 def functions(count: int, is_leaking: bool) -> str:
     """One class with as many methods as asked for, all of them users of one cache."""
     evicted = _evicted(is_leaking=is_leaking)
-    return _POOL.format(number=0) + "".join(
-        _PROCESS.format(number=number, evicted=evicted) for number in range(count)
-    )
+    return _POOL.format(number=0) + "".join(_PROCESS.format(number=number, evicted=evicted) for number in range(count))
 
 
 _OPENINGS = ("for item{depth} in rows:", "if item{depth}:", "with self._lock:", "try:")
@@ -101,7 +99,7 @@ def keys(count: int, is_leaking: bool) -> str:
     """One method that inserts under as many keys as asked for and evicts each of them, or only the keys' base."""
     insertions = "".join(f'            self._client(f"{{batch}}_{number}").ask(rows)\n' for number in range(count))
     evictions = "".join(
-        f'            self._clients.pop({"batch" if is_leaking else _key(number)}, None)\n' for number in range(count)
+        f"            self._clients.pop({'batch' if is_leaking else _key(number)}, None)\n" for number in range(count)
     )
     head = "\n    def process(self, rows, batch):\n        try:\n"
     return f"{_POOL.format(number=0)}{head}{insertions}        finally:\n{evictions}"
@@ -140,7 +138,7 @@ DIMENSIONS = (
     Dimension("length of a call chain", calls, 8),
     Dimension("classes of a hierarchy", hierarchy, 4),
 )
-"""What grows, and from where. The largest are what somebody's generator might write, and the largest file a megabyte."""
+"""What grows, and from where. The largest are what a generator might write, and the largest file has a megabyte."""
 
 MEGABYTE = 1_000_000
 

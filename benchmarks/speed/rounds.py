@@ -20,7 +20,11 @@ Tell: TypeAlias = "Callable[[str], None]"
 
 
 def measure(
-    commands: Sequence[Command], most_rounds: int, seconds: float, tell: Tell, clock: Callable[[], float] = time.monotonic
+    commands: Sequence[Command],
+    most_rounds: int,
+    seconds: float,
+    tell: Tell,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Runs:
     """Run every command once, and as long as `seconds` are left all of those again that would fit in.
 
