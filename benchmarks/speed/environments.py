@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.speed.process import environment
+from benchmarks.speed.process import environment, last_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,12 +77,10 @@ def _pip(folder: Path, *arguments: str) -> None:
 def _said(*command: str) -> str:
     """What a command prints. Raises NotInstalledError if it fails."""
     try:
-        done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", check=True, timeout=_SECONDS, env=environment()
-        )
+        done = subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS, env=environment())
     except subprocess.TimeoutExpired as error:
         raise NotInstalledError(f"`{' '.join(command)}` took longer than {_SECONDS} seconds") from error
     except subprocess.CalledProcessError as error:
-        words = (error.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise NotInstalledError(f"`{' '.join(command)}` ended with {error.returncode} and said: {words}") from error
-    return done.stdout
+        words = f"ended with {error.returncode} and said: {last_words(error.stderr)}"
+        raise NotInstalledError(f"`{' '.join(command)}` {words}") from error
+    return done.stdout.decode()

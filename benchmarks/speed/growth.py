@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.speed.environments import executable
-from benchmarks.speed.process import ProcessFailedError, environment
+from benchmarks.speed.process import ProcessFailedError, environment, last_words
 from benchmarks.speed.programs import DIMENSIONS, Dimension, functions, megabyte
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _FITTED = 4
 """The exponent is fitted to so many of the largest sizes, where fixed costs weigh least."""
 
 _TIMING = Path(__file__).with_name("timing.py")
-_SPARE = 5.0
+_SPARE = 2.0
 """Seconds for a start and the warming up."""
 
 
@@ -130,8 +130,8 @@ def time_program(tool: Path, scratch: Path, dimension: Dimension, size: int, *, 
     except subprocess.TimeoutExpired:
         return Timing(size, len(text), None)
     if done.returncode:
-        words = (done.stderr.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
-        raise ProcessFailedError(f"timing {path.parent.name} ended with {done.returncode} and said: {words}")
+        words = f"ended with {done.returncode} and said: {last_words(done.stderr)}"
+        raise ProcessFailedError(f"timing {path.parent.name} {words}")
     report = msgspec.json.decode(done.stdout, type=Report)
     if report.errors:
         raise ProcessFailedError(f"{path.parent.name} could not be checked: {report.errors[0]}")

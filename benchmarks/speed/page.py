@@ -153,4 +153,5 @@ def digits(number: float) -> str:
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], alignment: str) -> str:
     """Lay out a table in Markdown; `alignment` has an `l` or an `r` for each column."""
     rule = ["---" if side == "l" else "--:" for side in alignment]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, rule, *rows))
+    lines = [f"| {' | '.join(heads)} |", f"|{'|'.join(rule)}|", *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(lines) + "\n"

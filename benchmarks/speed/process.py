@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -18,6 +16,8 @@ if TYPE_CHECKING:
 
 _PER_MEBIBYTE = 1024 * 1024 if sys.platform == "darwin" else 1024
 """The system counts memory in bytes there, in KiB elsewhere."""
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 _OTHERS = ("PYTHON", "FLAKE8", "PYLINT", "RUFF", "FIXIT", "LEAKLINT", "VIRTUAL_ENV")
 """How variables begin that would let the user's shell take part in the measurement."""
@@ -35,38 +35,37 @@ class ProcessFailedError(Exception):
     """A process did not end as it should; the message says which and what it said last."""
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What `launcher.py` prints; the peak is in the system's own unit."""
+
+    returned: int
+    wall: float
+    cpu: float
+    peak: int
+
+
 def run(
     command: Sequence[str], *, cwd: Path, exits: frozenset[int], variables: Mapping[str, str] | None = None
 ) -> Usage:
     """Run `command` in `cwd`; what it prints is thrown away.
 
-    The peak counts the memory of this process too, as it was when it started the other one, so it is never too small.
     Raises ProcessFailedError if it does not end with one of `exits`.
     """
-    with tempfile.TemporaryFile() as said:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environment(variables),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
+    launcher = (sys.executable, "-I", "-S", str(_LAUNCHER))
+    done = subprocess.run([*launcher, *command], cwd=cwd, env=environment(variables), capture_output=True, check=False)
+    if done.returncode:
+        raise ProcessFailedError(f"`{' '.join(command)}` could not be run: {last_words(done.stderr)}")
+    told = msgspec.json.decode(done.stdout, type=Told)
+    if told.returned not in exits:
+        raise ProcessFailedError(
+            f"`{' '.join(command)}` ended with {told.returned} and said: {last_words(done.stderr)}"
         )
-        try:
-            _, status, used = os.wait4(process.pid, 0)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        wall = time.perf_counter() - started
-        # The process has been waited for here, so that nothing else must.
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in exits:
-            said.seek(0)
-            words = said.read().decode(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-            raise ProcessFailedError(f"`{' '.join(command)}` ended with {process.returncode} and said: {words[0]}")
-    return Usage(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / _PER_MEBIBYTE)
+    return Usage(told.cpu, told.wall, told.peak / _PER_MEBIBYTE)
+
+
+def last_words(said: bytes) -> str:
+    """The last line of what a process said."""
+    return (said.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
