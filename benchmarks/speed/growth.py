@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.speed.rounds import Tell
 
 DOUBLINGS = 5
-LONGEST = 10.0
+LONGEST = 10
 """Seconds that an input of a megabyte may take; a program that takes longer is stopped."""
 
 TOLERANCE = 0.1
@@ -30,8 +32,11 @@ _FITTED = 4
 """The exponent is fitted to so many of the largest sizes, where fixed costs weigh least."""
 
 _TIMING = Path(__file__).with_name("timing.py")
-_SPARE = 2.0
+_SPARE = 2
 """Seconds for a start and the warming up."""
+
+_STOPPED = (-signal.SIGXCPU, -signal.SIGKILL) if sys.platform != "win32" else ()
+"""How a process ends that has used all the seconds it was given."""
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -122,12 +127,9 @@ def time_program(tool: Path, scratch: Path, dimension: Dimension, size: int, *, 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     # Isolated, because the folder of the script has modules of its own.
-    command = [executable(tool, "python"), "-I", str(_TIMING), str(path), functions(1, True)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, check=False, timeout=LONGEST + _SPARE, cwd=scratch, env=environment()
-        )
-    except subprocess.TimeoutExpired:
+    command = [executable(tool, "python"), "-I", str(_TIMING), str(path), functions(1, True), str(LONGEST + _SPARE)]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=scratch, env=environment())
+    if done.returncode in _STOPPED:
         return Timing(size, len(text), None)
     if done.returncode:
         words = f"ended with {done.returncode} and said: {last_words(done.stderr)}"

@@ -37,7 +37,11 @@ def subjects(cache: Path, *, with_corpus: bool, is_quick: bool) -> Iterator[Subj
     """Fetch what is to be checked. Raises IndexUnreachableError."""
     for release in load(PACKAGES[:1] if is_quick else PACKAGES):
         folder = fetch(release, cache)
-        yield subject(str(release), (folder / SMALL if is_quick else folder,))
+        yield (
+            subject(f"{SMALL.as_posix()} of {release}", (folder / SMALL,))
+            if is_quick
+            else subject(str(release), (folder,))
+        )
     if with_corpus:
         yield subject(CORPUS, tuple(fetch(release, cache) for release in load()))
 

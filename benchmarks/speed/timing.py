@@ -1,12 +1,13 @@
 """Times the check of one file within this process; run as a script by the Python that has leaklint.
 
 It prints JSON: the seconds of each repetition, and what was found and given up, so that nobody mistakes a refusal to
-look for speed.
+look for speed. The system ends it when it has used more seconds than it may.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import tempfile
 import time
@@ -31,8 +32,9 @@ def timed(path: Path) -> tuple[float, Outcome]:
     return time.process_time() - started, outcome
 
 
-def main(path: Path, warming: str) -> None:
+def main(path: Path, warming: str, most_seconds: int) -> None:
     """Check a small file first, so that all that is imported when it is needed has been imported."""
+    resource.setrlimit(resource.RLIMIT_CPU, (most_seconds, most_seconds))
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder, "small.py")
         small.write_text(warming, encoding="utf-8")
@@ -47,4 +49,4 @@ def main(path: Path, warming: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), sys.argv[2])
+    main(Path(sys.argv[1]).resolve(), sys.argv[2], int(sys.argv[3]))
