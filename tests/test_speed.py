@@ -137,11 +137,17 @@ def test_what_takes_minutes_is_left_out_on_much_code_unless_asked_for(tmp_path: 
     assert named(large, tmp_path, is_patient=True) == named(SUBJECT, tmp_path)
 
 
-def test_a_cache_is_filled_by_the_command_that_is_to_find_it(tmp_path: Path) -> None:
-    commands = checks(SUBJECT, tools(), tmp_path, is_patient=False)
-    cached = [command for command in commands if command.first]
+def test_a_cache_is_filled_before(tmp_path: Path) -> None:
+    cached = [one for one in checks(SUBJECT, tools(), tmp_path, is_patient=False) if one.fills_a_cache]
     assert {command.name for command in cached} == {"ruff, cached", "leaklint, cached"}
-    assert all(command.first == command.line and "--no-cache" not in command.line for command in cached)
+    assert all("--no-cache" not in command.line for command in cached)
+
+
+def test_every_command_line_is_tried_on_a_small_file(tmp_path: Path) -> None:
+    for command in checks(SUBJECT, tools(), tmp_path, is_patient=False):
+        assert command.trial[:-1] == command.line[: -len(SUBJECT.folders)]
+        assert Path(command.trial[-1]).read_text(encoding="utf-8")
+        assert not command.exits & command.partly
 
 
 def a_command(name: str) -> Command:
@@ -164,6 +170,20 @@ def measured(monkeypatch: pytest.MonkeyPatch, takes: dict[str, float], rounds_: 
     runs = rounds.measure(commands, rounds_, seconds, lambda _: None, lambda: now)
     assert {name: len(done) for (_, name), done in runs.items()} == {name: order.count(name) for name in takes}
     return order
+
+
+def test_trials_come_first_and_a_cache_is_filled_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def fake(line: tuple[str, ...], **_: object) -> Usage:
+        order.append(line[0])
+        return Usage(1.0, 1.0, 1.0)
+
+    monkeypatch.setattr(rounds, "run", fake)
+    cached = msgspec.structs.replace(a_command("cached"), trial=("cached?",), fills_a_cache=True)
+    runs = rounds.measure([a_command("a"), cached], 1, 0.0, lambda _: None)
+    assert order == ["cached?", "cached", "a", "cached"]
+    assert {name: len(done) for (_, name), done in runs.items()} == {"a": 1, "cached": 1}
 
 
 def test_commands_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +215,12 @@ def test_a_missed_target_is_said_plainly() -> None:
     assert line_of(text, "MiB |")[2:] == ["100", "≤ 400", "met"]
     assert line_of(text, "pylint with")[2:] == ["", "≤ 0.05", "not measured"]
     assert "1.00, stopped" in text
+
+
+def test_what_was_not_done_is_said() -> None:
+    partly = record.Cost("pool", "leaklint", 1, Usage(1.0, 1.0, 1.0, "core.py: error: no"))
+    assert "Not all files were done:\n\n- pool, leaklint: `core.py: error: no`\n" in page.page(a_record(partly))
+    assert "Not all files" not in page.page(a_record(cost("leaklint", 1.0)))
 
 
 def test_where_all_is_well_that_is_said() -> None:
@@ -263,6 +289,9 @@ def test_a_process_is_charged_with_what_it_leaves_behind(tmp_path: Path) -> None
 def test_a_process_that_fails_is_no_measurement(tmp_path: Path) -> None:
     with pytest.raises(ProcessFailedError, match="ended with 3 and said: nothing"):
         run((sys.executable, "-c", "raise SystemExit(3)"), cwd=tmp_path, exits=frozenset((0,)))
+    complaint = "import sys; print('one', 'two', sep=chr(10), file=sys.stderr); raise SystemExit(2)"
+    used = run((sys.executable, "-c", complaint), cwd=tmp_path, exits=frozenset((0,)), partly=frozenset((2,)))
+    assert used.complaint == "two"
     with pytest.raises(ProcessFailedError, match=r"could not be run: .*nowhere"):
         run((str(tmp_path / "nowhere"),), cwd=tmp_path, exits=frozenset((0,)))
 

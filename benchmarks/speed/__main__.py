@@ -82,7 +82,7 @@ def _measured(extent: Extent, cache: Path, *, with_corpus: bool, is_quick: bool)
         scratch = Path(made).resolve()
         commands = [command for one in every for command in checks(one, tools, scratch, is_patient=extent.is_patient)]
         starting = starts(tools, scratch)
-        steps = sum(extent.rounds + bool(command.first) for command in commands) + len(starting) * extent.starts
+        steps = sum(extent.rounds + command.fills_a_cache for command in commands) + len(starting) * extent.starts
         programs = 2 * len(DIMENSIONS)
         with progress(steps + programs * (extent.doublings + 1 + extent.has_megabytes)) as tell:
             runs = measure(starting, extent.starts, extent.seconds, tell)

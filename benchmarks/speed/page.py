@@ -36,7 +36,8 @@ def page(record: Record | None) -> str:
     missed += [f"growth, {_name(grown)}" for grown in record.growth if not grown.is_met]
     missed += [f"a megabyte, {_name(grown)}" for grown in record.megabytes if not _is_quick(grown.timings[-1])]
     total = len(judged) + len(record.growth) + len(record.megabytes)
-    parts = [_setting(record), _verdict(total, missed), _comparison_table(record, every), _cost_table(record)]
+    parts = [_setting(record), _verdict(total, missed), *_complaints(record)]
+    parts += [_comparison_table(record, every), _cost_table(record)]
     if record.growth:
         parts += [_growth_table(record.growth), f"![Time against size, both logarithmic]({PICTURE})\n"]
     if record.megabytes:
@@ -56,6 +57,12 @@ def _verdict(total: int, missed: Sequence[str]) -> str:
     if not missed:
         return f"All {total} targets are met.\n"
     return f"**{len(missed)} of {total} targets are missed:**\n\n" + "".join(f"- {words}\n" for words in missed)
+
+
+def _complaints(record: Record) -> list[str]:
+    """What could not do all of its files, and so had less to do than the others."""
+    told = [f"- {c.subject}, {c.command}: `{c.usage.complaint}`\n" for c in record.costs if c.usage.complaint]
+    return ["Not all files were done:\n\n" + "".join(told)] if told else []
 
 
 def _comparison_table(record: Record, subjects: Iterable[str]) -> str:

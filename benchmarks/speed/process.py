@@ -29,6 +29,8 @@ class Usage(msgspec.Struct, frozen=True):
     cpu: float
     wall: float
     peak_mib: float
+    complaint: str = ""
+    """What it said last where it could not do some of the files."""
 
 
 class ProcessFailedError(Exception):
@@ -45,22 +47,28 @@ class Told(msgspec.Struct, frozen=True):
 
 
 def run(
-    command: Sequence[str], *, cwd: Path, exits: frozenset[int], variables: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    exits: frozenset[int],
+    partly: frozenset[int] = frozenset(),
+    variables: Mapping[str, str] | None = None,
 ) -> Usage:
-    """Run `command` in `cwd`; what it prints is thrown away.
+    """Run `command` in `cwd`; what it prints is thrown away, but its last words if its exit code is one of `partly`.
 
-    Raises ProcessFailedError if it does not end with one of `exits`.
+    Raises ProcessFailedError if it ends with neither one of `exits` nor of `partly`.
     """
     launcher = (sys.executable, "-I", "-S", str(_LAUNCHER))
     done = subprocess.run([*launcher, *command], cwd=cwd, env=environment(variables), capture_output=True, check=False)
     if done.returncode:
         raise ProcessFailedError(f"`{' '.join(command)}` could not be run: {last_words(done.stderr)}")
     told = msgspec.json.decode(done.stdout, type=Told)
-    if told.returned not in exits:
+    if told.returned not in exits | partly:
         raise ProcessFailedError(
             f"`{' '.join(command)}` ended with {told.returned} and said: {last_words(done.stderr)}"
         )
-    return Usage(told.cpu, told.wall, told.peak / _PER_MEBIBYTE)
+    complaint = "" if told.returned in exits else last_words(done.stderr)
+    return Usage(told.cpu, told.wall, told.peak / _PER_MEBIBYTE, complaint)
 
 
 def last_words(said: bytes) -> str:
@@ -75,7 +83,10 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def middle(runs: Sequence[Usage]) -> Usage:
-    """The median of each of the three numbers."""
+    """The median of each of the three numbers, and a complaint if there is one."""
     return Usage(
-        median(one.cpu for one in runs), median(one.wall for one in runs), median(one.peak_mib for one in runs)
+        median(one.cpu for one in runs),
+        median(one.wall for one in runs),
+        median(one.peak_mib for one in runs),
+        max(one.complaint for one in runs),
     )

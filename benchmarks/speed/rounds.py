@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Runs: TypeAlias = dict[tuple[str, str], list[Usage]]
 """What each run cost, by subject and name of the command."""
 
+_NOTHING_FOUND = frozenset((0,))
+
 Tell: TypeAlias = "Callable[[str], None]"
 
 
@@ -33,9 +35,12 @@ def measure(
     end = clock() + seconds
     runs: Runs = defaultdict(list)
     for command in commands:
-        if command.first:
+        if command.trial:
+            run(command.trial, cwd=command.cwd, exits=_NOTHING_FOUND, variables=command.variables)
+    for command in commands:
+        if command.fills_a_cache:
             tell(f"{command.subject}: {command.name}, filling the cache")
-            run(command.first, cwd=command.cwd, exits=command.exits, variables=command.variables)
+            run_whole(command)
     for number in range(most_rounds):
         for command in commands:
             done = runs[command.subject, command.name]
@@ -43,5 +48,10 @@ def measure(
             if number and (len(done) < number or clock() + done[-1].wall > end):
                 continue
             tell(f"{command.subject}: {command.name}, run {number + 1} of at most {most_rounds}")
-            done.append(run(command.line, cwd=command.cwd, exits=command.exits, variables=command.variables))
+            done.append(run_whole(command))
     return dict(runs)
+
+
+def run_whole(command: Command) -> Usage:
+    """Run a command on its subject. Raises ProcessFailedError."""
+    return run(command.line, cwd=command.cwd, exits=command.exits, partly=command.partly, variables=command.variables)
