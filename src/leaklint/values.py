@@ -235,8 +235,11 @@ def within(value: Value) -> Iterator[Value]:
         pending.extend(children(current))
 
 
-def involved(value: Value) -> Iterator[Value]:
-    """Like :func:`within`, and through the inputs of calls; the calls are given without their inputs."""
+def involved(value: Value, closed: frozenset[Value] = frozenset()) -> Iterator[Value]:
+    """Like :func:`within`, and through the inputs of calls; the calls are given without their inputs.
+
+    Calls whose results are `closed` are not looked into.
+    """
     seen: set[Value] = set()
     pending = [value]
     while pending:
@@ -244,7 +247,10 @@ def involved(value: Value) -> Iterator[Value]:
         if current not in seen:
             seen.add(current)
             yield bare(current)
-            pending.extend(current.inputs if isinstance(current, Result) else children(current))
+            if not isinstance(current, Result):
+                pending.extend(children(current))
+            elif bare(current) not in closed:
+                pending.extend(current.inputs)
 
 
 def bare(value: Value) -> Value:

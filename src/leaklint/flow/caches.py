@@ -216,7 +216,7 @@ def evict(
     gone = _evicted_slots(eviction, state)
     for slot in gone:
         held = state.entries.pop(slot)
-        if _is_evidence(eviction, held.insertion):
+        if _is_evidence(eviction, held.insertion) and not _hangs_on_an_outcome(slot, held, eviction):
             removal = Removal(held.insertion, eviction, held.history)
             context.machine.removals[removal] = None
         state.facts[membership(*slot)] = False
@@ -246,6 +246,19 @@ def _is_evidence(eviction: Eviction, insertion: Insertion) -> bool:
     if eviction.key is None or insertion.cache != eviction.cache:
         return True
     return compare(eviction.key, insertion.key) is Match.SAME
+
+
+def _hangs_on_an_outcome(slot: tuple[Value, Value], held: Held, eviction: Eviction) -> bool:
+    """Whether the entry goes if its use came out badly: `if response.status == 401: del tokens[tenant]`.
+
+    Otherwise it is to stay, as a memo does.
+    """
+    guards = [guard for guard in eviction.around if guard.outcomes and guard not in held.insertion.around]
+    return any(
+        any(_asks_about(slot, held, _involved(value)) for value in guard.asked)
+        and not any(_asks_about(slot, held, frozenset(involved(value, guard.outcomes))) for value in guard.asked)
+        for guard in guards
+    )
 
 
 def _is_taken(slot: tuple[Value, Value], eviction: Eviction) -> bool:
@@ -346,11 +359,13 @@ def about(test: Value, state: State) -> list[tuple[Value, Value]]:
     if not state.entries:
         return []
     asked = _involved(test)
-    return [
-        slot
-        for slot, held in state.entries.items()
-        if slot[1] in asked
+    return [slot for slot, held in state.entries.items() if _asks_about(slot, held, asked)]
+
+
+def _asks_about(slot: tuple[Value, Value], held: Held, asked: frozenset[Value]) -> bool:
+    return (
+        slot[1] in asked
         or Entry(*slot) in asked
         or not asked.isdisjoint(held.insertion.written.sources)
         or (isinstance(held.value, Result | Allocated) and bare(held.value) in asked)
-    ]
+    )

@@ -45,6 +45,8 @@ class Guard(msgspec.Struct, frozen=True):
     place: Place
     asked: tuple[Value, ...]
     """What its test asks about."""
+    outcomes: frozenset[Value] = frozenset()
+    """The results of earlier calls that the test goes by: what came of using an entry tells nothing of its end."""
     is_negated: bool = False
     """Whether the test is `not …`, and the code stands under it holding."""
     is_otherwise: bool = False

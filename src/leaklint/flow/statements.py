@@ -20,7 +20,8 @@ from leaklint.flow.machine import Arguments, Context, Ways, may_raise, note
 from leaklint.flow.methods import call_method
 from leaklint.flow.state import PATHS_APART, Raised, State
 from leaklint.flow.targets import bind
-from leaklint.values import NONE, Allocated, Applied, Constant, Result, Value, word
+from leaklint.may_raise import SAFE_METHODS
+from leaklint.values import NONE, Allocated, Applied, Constant, Result, Value, bare, within, word
 
 Slots = list[tuple[Value, Value]]
 
@@ -178,19 +179,21 @@ def _nothing(node: ir.Statement, state: State, context: Context, ways: Ways) -> 
 
 def _if(node: ir.If, states: list[State], context: Context, ways: Ways) -> list[State]:
     """Paths with the same entries that ask the same take each side together."""
-    together: dict[object, Branches] = {}
+    together: dict[object, tuple[Guard, Branches]] = {}
     for state in states:
         entries = frozenset(state.entries)
+        before = tuple(state.frames.get(context.frame, {}).values()) if entries else ()
         holds, fails, asked = branch(node.test, state, context, ways)
-        both = together.setdefault((tuple(asked), entries), ([], [], asked))
+        guard = Guard(context.place(node.at), tuple(asked), _outcomes(asked, before))
+        _, both = together.setdefault((guard, entries), (guard, ([], [], asked)))
         both[0].extend(holds)
         both[1].extend(fails)
-    return [after for branches in together.values() for after in _run_sides(node, branches, context, ways)]
+    sides = together.values()
+    return [after for guard, branches in sides for after in _run_sides(node, guard, branches, context, ways)]
 
 
-def _run_sides(node: ir.If, branches: Branches, context: Context, ways: Ways) -> list[State]:
+def _run_sides(node: ir.If, guard: Guard, branches: Branches, context: Context, ways: Ways) -> list[State]:
     holds, fails, asked = branches
-    guard = Guard(context.place(node.at), tuple(asked))
     otherwise = msgspec.structs.replace(guard, is_otherwise=True)
     inner = context.but(is_conditional=True, guards=(*context.guards, otherwise))
     negated = msgspec.structs.replace(guard, is_negated=isinstance(node.test, ir.Not))
@@ -198,6 +201,16 @@ def _run_sides(node: ir.If, branches: Branches, context: Context, ways: Ways) ->
     questioned = {slot for path in (*holds, *fails) for value in asked for slot in about(value, path)}
     sides = [_run_side(node.body, holds, entered, ways), _run_side(node.otherwise, fails, inner, ways)]
     return _settle(sides, questioned, ways)
+
+
+def _outcomes(asked: list[Value], before: tuple[Value, ...]) -> frozenset[Value]:
+    """What calls that could fail have brought, of all that a test asks about: the variables had it before."""
+    results = {part for value in asked for part in within(value) if isinstance(part, Result) and part.inputs}
+    results = {part for part in results if part.callee.rpartition(".")[2] not in SAFE_METHODS}
+    if not results:
+        return frozenset()
+    known = {part for value in before for part in within(value)}
+    return frozenset(bare(part) for part in results if part in known)
 
 
 class _Side:
