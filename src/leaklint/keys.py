@@ -154,13 +154,32 @@ def _compare_alike(left: Value, right: Value) -> Match:
     parts = [children(left), children(right)]
     if names[0] != names[1] or len(parts[0]) != len(parts[1]):
         return Match.DIFFERENT if _is_built_from(left, right) or _is_built_from(right, left) else Match.UNKNOWN
-    found = _all_of([compare(a, b) for a, b in zip(*parts, strict=True)])
-    if found is Match.DIFFERENT and not isinstance(left, Applied):
+    matches = [compare(a, b) for a, b in zip(*parts, strict=True)]
+    found = _all_of(matches)
+    if found is Match.DIFFERENT and not (isinstance(left, Applied) and _tells_apart(left.function, matches)):
         return Match.UNKNOWN
     return found
 
 
-_KEEPS_EQUAL = frozenset({"str", "int", "bytes", "tuple", "frozenset", "repr", "format", "lower", "strip", "in"})
+_BRINGS_TOGETHER = frozenset(
+    """
+    % & * ** // << >> | ^ abs ascii bool casefold endswith frozenset getattr in int isinstance items keys len lower
+    lstrip max min removeprefix removesuffix replace resolve reversed rstrip set sorted split startswith strip sum title
+    type upper values
+    """.split()
+)
+"""Functions and operators that may give the same for different arguments."""
+
+
+def _tells_apart(function: str, matches: list[Match]) -> bool:
+    """Whether a function gives different results for arguments that compare like this; a format may be another's."""
+    if function == "format":
+        return Match.DIFFERENT in matches[:1]
+    return function not in _BRINGS_TOGETHER
+
+
+_KEEPS_EQUAL = _BRINGS_TOGETHER | {"Path", "PurePath", "bytes", "copy", "float", "format", "repr", "str", "tuple"}
+"""Functions and operators that may give what they got."""
 
 
 def _is_built_from(whole: Value, part: Value) -> bool:
@@ -197,7 +216,16 @@ def _compare_templates(left: tuple[Value, ...], right: tuple[Value, ...]) -> Mat
 def _compare_parts(left: Value, right: Value) -> Match:
     if isinstance(left, Text) != isinstance(right, Text):
         return Match.UNKNOWN
-    return compare(left, right)
+    return compare(_as_part(left), _as_part(right))
+
+
+def _as_part(value: Value) -> Value:
+    """The value as it enters a string: a number reads the same in either notation."""
+    match value:
+        case Applied(function="repr" | "ascii" | "str", arguments=(number,)) if is_number(number):
+            return number
+        case _:
+            return value
 
 
 def _first_difference(left: tuple[Value, ...], right: tuple[Value, ...], *, reverse: bool) -> Match:
@@ -211,7 +239,7 @@ def _first_difference(left: tuple[Value, ...], right: tuple[Value, ...], *, reve
                 return Match.DIFFERENT
             rest = longer[: len(longer) - len(shorter)] if reverse else longer[len(shorter) :]
             return Match.DIFFERENT if _cannot_begin(parts[number:], rest) else Match.UNKNOWN
-        found = compare(a, b) if not isinstance(a, Text) and not isinstance(b, Text) else Match.UNKNOWN
+        found = _compare_parts(a, b)
         if found is not Match.SAME:
             return found if len(left) == len(right) else Match.UNKNOWN
     return Match.SAME if len(left) == len(right) else Match.DIFFERENT

@@ -42,6 +42,11 @@ class Routine(msgspec.Struct, frozen=True):
         """Whether it is a generator made into a context manager."""
         return bool({"contextmanager", "asynccontextmanager"} & set(self.decorations))
 
+    @property
+    def is_always_resumed(self) -> bool:
+        """Whether it is a generator that goes on behind its `yield` whatever happened meanwhile: a pytest fixture."""
+        return "fixture" in self.decorations
+
 
 class Blueprint(msgspec.Struct, frozen=True):
     """A class of the module."""

@@ -338,6 +338,8 @@ def _binary(node: ir.Binary, state: State, context: Context, ways: Ways) -> Valu
         value: Value = Applied(node.operator, (left, right))
         if node.operator == "+" and any(_is_text(side) for side in (left, right)):
             value = born(template((_unwrapped(left), _unwrapped(right))), node.at, context)
+        elif (moved := _moved(node.operator, left, right)) is not None:
+            value = moved
         elif node.operator == "+" and isinstance(left, Group) and isinstance(right, Group):
             value = born(Group((*left.items, *right.items)), node.at, context)
         elif node.operator in ("+", "|") and isinstance(left, Allocated) and isinstance(right, Allocated):
@@ -345,6 +347,26 @@ def _binary(node: ir.Binary, state: State, context: Context, ways: Ways) -> Valu
             path.contents[value] = (*path.contents.get(left, ()), *path.contents.get(right, ()))
         outcomes.append((path, value))
     return outcomes
+
+
+def _moved(operator: str, left: Value, right: Value) -> Value | None:
+    """A number counted up or down twice, as one step: what was counted up and then down is what it was."""
+    first, second = _step(left), _step(Applied(operator, (NONE, right)))
+    if first is None or second is None or not isinstance(left, Applied):
+        return None
+    base, distance = left.arguments[0], first + second
+    if not distance:
+        return base
+    return Applied("+" if distance > 0 else "-", (base, Constant(str(abs(distance)))))
+
+
+def _step(value: Value) -> int | None:
+    """By how much a number is counted up: `n + 1`, `n - 1`."""
+    match value:
+        case Applied(function="+" | "-" as operator, arguments=(_, Constant(value=number))) if number.isdecimal():
+            return int(number) if operator == "+" else -int(number)
+        case _:
+            return None
 
 
 def _is_text(value: Value) -> bool:
@@ -379,8 +401,9 @@ def _yield(node: ir.Yield, state: State, context: Context, ways: Ways) -> Valued
             outcomes.extend((after, NONE) for after in context.on_yield(path, value, ways))
             continue
         routine = context.machine.outline.routines.get(context.routine)
-        kinds = ("error", "cancel") if routine and routine.is_context_manager else ("cancel",)
-        may_raise(path, node.at, "yield", context, ways, kinds)
+        if routine is None or not routine.is_always_resumed:
+            kinds = ("error", "cancel") if routine and routine.is_context_manager else ("cancel",)
+            may_raise(path, node.at, "yield", context, ways, kinds)
         outcomes.append((path, Result(node.at, "yield", context.turns)))
     return outcomes
 
