@@ -87,7 +87,7 @@ def kind_of(cache: Value, outline: Outline) -> Kind:
             return Kind.FOREIGN
         case Field(base=base, name=name):
             owner = class_of(base, outline)
-            if owner is None and not _outlives_the_call(base):
+            if owner is None and not _outlives_the_call(base, outline):
                 # An attribute of something passed in may live no longer than the call: a request's, a response's.
                 return Kind.FOREIGN
             owner = owner or owner_by_attribute(outline, name)
@@ -108,10 +108,11 @@ def kind_of(cache: Value, outline: Outline) -> Kind:
 KEEPING = (Kind.MAPPING, Kind.SET, Kind.UNKNOWN)
 
 
-def _outlives_the_call(base: Value) -> bool:
+def _outlives_the_call(base: Value, outline: Outline) -> bool:
+    """Whether it is an attribute of the receiver, of a class or of an object that a module keeps in a variable."""
     while isinstance(base, Field):
         base = base.base
-    return isinstance(base, Instance | ClassReference)
+    return isinstance(base, Instance | ClassReference) or (isinstance(base, Global) and base.name in outline.kinds)
 
 
 def _closure_kind(function: str, name: str, outline: Outline) -> Kind:
