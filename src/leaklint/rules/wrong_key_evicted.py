@@ -50,6 +50,8 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable
 
+import msgspec
+
 from leaklint.evidence import (
     Evidence,
     Story,
@@ -165,17 +167,46 @@ def _standing(evidence: Evidence, insertion: Insertion, eviction: Eviction) -> P
     return place_at(eviction.stack, eviction.place, shared_depth(insertion.stack, eviction.stack))
 
 
+class _Wording(msgspec.Struct, frozen=True):
+    """How a wrong key is told: what is wrong, what the eviction does instead, what to do."""
+
+    message: str
+    step: str
+    advice: str
+
+
+def _wording(evidence: Evidence, story: Story, eviction: Eviction) -> _Wording:
+    wrong, cache = eviction_words(evidence, eviction), code(story.insertion.cache)
+    key = key_words(evidence, story)
+    if eviction.key is not None and _is_late_bound(eviction.key, story):
+        return _Wording(
+            f"{wrong} is read when the callback runs; what was inserted into {cache} stays if the loop has gone on",
+            f"{wrong} is read when this runs, and may be a later item's by then",
+            f"Bind {wrong} when the callback is made.",
+        )
+    if is_changed_since(eviction, story.insertion):
+        return _Wording(
+            f"{wrong} has changed since the insertion into {cache}: the entry stays",
+            f"{wrong} is evicted, which is another key by now",
+            f"Keep {key} in a variable before it changes, and evict that.",
+        )
+    return _Wording(
+        f"{wrong} is never in {cache}: what is inserted is {key}",
+        f"{wrong} is evicted, which was never inserted",
+        f"Evict {key}.",
+    )
+
+
 def _report(evidence: Evidence, story: Story, eviction: Eviction) -> Report:
-    insertion = story.insertion
-    wrong = eviction_words(evidence, eviction)
+    wording = _wording(evidence, story, eviction)
     return Report(
         code=RULE.code,
-        place=_standing(evidence, insertion, eviction),
-        message=f"{wrong} is never in {code(insertion.cache)}: what is inserted is {key_words(evidence, story)}",
-        advice=f"Evict {key_words(evidence, story)}.",
+        place=_standing(evidence, story.insertion, eviction),
+        message=wording.message,
+        advice=wording.advice,
         key=key_words(evidence, story).strip("`"),
         story=story,
-        trace=(*key_trace(evidence, story), eviction_note(eviction, f"{wrong} is evicted, which was never inserted")),
+        trace=(*key_trace(evidence, story), eviction_note(eviction, wording.step)),
         eviction=eviction,
     )
 
