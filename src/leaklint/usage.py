@@ -142,15 +142,31 @@ def _named(node: msgspec.Struct, names: frozenset[str], aliases: dict[str, str],
 
 
 def _with_parents(function: ir.Function) -> Iterator[tuple[msgspec.Struct, Parents, bool]]:
-    """Everything in the routine in the order of the code, nested routines left out, and whether it is in a loop."""
+    """Everything in the routine in the order of the code, nested routines left out, and whether it is in a loop.
+
+    What a loop goes over is evaluated once, before it.
+    """
     pending: list[tuple[msgspec.Struct, Parents, bool]] = [(function, (), False)]
     while pending:
         node, parents, in_loop = pending.pop()
         yield node, parents, in_loop
         if node is function or not isinstance(node, ir.Define | ir.DefineClass | ir.Lambda):
             inner = (node, *parents[:2])
-            repeats = in_loop or isinstance(node, ir.For | ir.While | ir.Comprehension)
-            pending.extend((child, inner, repeats) for child in reversed(list(children(node))))
+            repeats = in_loop or isinstance(node, ir.For | ir.While | ir.Clause | ir.Comprehension)
+            once = _evaluated_once(node)
+            inside = reversed(list(children(node)))
+            pending.extend((child, inner, in_loop if child is once else repeats) for child in inside)
+
+
+def _evaluated_once(node: msgspec.Struct) -> msgspec.Struct | None:
+    """What of a loop stands before it: the iterable, of a comprehension that of its first clause."""
+    match node:
+        case ir.For(iterable=iterable) | ir.Clause(iterable=iterable):
+            return iterable
+        case ir.Comprehension(clauses=(first, *_)):
+            return first
+        case _:
+            return None
 
 
 def _alias(node: msgspec.Struct, parents: Parents) -> str | None:

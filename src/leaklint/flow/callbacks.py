@@ -20,6 +20,7 @@ from leaklint.values import (
     Allocated,
     Applied,
     Closure,
+    Constant,
     Element,
     Field,
     Group,
@@ -112,7 +113,7 @@ def _call_once(
 _HANDING_OVER = frozenset(
     """
     add_done_callback apply_async call_at call_later call_soon call_soon_threadsafe create_task ensure_future
-    run_coroutine_threadsafe run_in_executor start_soon submit Task Thread
+    run_coroutine_threadsafe run_in_executor start_soon submit Process Task Thread Timer
     """.split()
 )
 
@@ -183,8 +184,9 @@ def _possible_arguments(
         return [Arguments()]
     behind = arguments.positional[position + 1 :] if position is not None and position >= 0 else ()
     passed_on = arguments.keyword("args")
-    if isinstance(passed_on, Group):
-        return [Arguments(passed_on.items)]
+    given = known_elements(passed_on, state) if passed_on is not None else None
+    if given is not None:
+        return [Arguments(tuple(given))]
     name = last_part(node.function) if isinstance(node, ir.Call) else None
     routine = _routine(callee, context)
     if name is not None and "map" in name and behind:
@@ -192,7 +194,8 @@ def _possible_arguments(
         return [Arguments(_spread(call.positional)) for call in calls] if "star" in name else calls
     if behind:
         takes_many = routine is not None and len(routine.function.parameters) > 1 + routine.takes_receiver
-        return [Arguments(_spread(behind) if takes_many else behind, arguments.keywords)]
+        is_spread = takes_many or len(_spread(behind)) == 1 or (routine is None and _has_default(behind))
+        return [Arguments(_spread(behind) if is_spread else behind, arguments.keywords)]
     if routine is None:
         return [Arguments()]
     return _agreeing(callee, routine, arguments, node, state, context)
@@ -201,6 +204,12 @@ def _possible_arguments(
 def _spread(given: tuple[Value, ...]) -> tuple[Value, ...]:
     """A lone tuple stands for the arguments in it: `apply_async(fn, (row, key))`."""
     return given[0].items if len(given) == 1 and isinstance(given[0], Group) else given
+
+
+def _has_default(given: tuple[Value, ...]) -> bool:
+    """Whether a lone tuple is a key and a default: `Timer(60, cache.pop, (key, None))`, not `(row, column)`."""
+    inside = _spread(given)
+    return len(inside) == 2 and isinstance(inside[1], Constant)
 
 
 def _routine(callee: Value, context: Context) -> Routine | None:

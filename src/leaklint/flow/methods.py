@@ -9,6 +9,7 @@ from leaklint.flow.events import Written
 from leaklint.flow.fields import written_key
 from leaklint.flow.machine import Arguments, Context
 from leaklint.flow.state import State
+from leaklint.ir_walk import last_part
 from leaklint.keys import Match, compare
 from leaklint.values import NONE, POPPED, Allocated, Applied, Constant, Entry, Result, Value
 
@@ -83,7 +84,8 @@ def _evict_many(cache: Value, keys: Value | None, node: ir.Node, state: State, c
 
 
 def _written(node: ir.Node, key: Value, state: State, context: Context) -> Written:
-    if isinstance(node, ir.Call) and node.arguments:
+    """The key as the call has it; a call that only hands the method on (`call_later(5, cache.pop, key)`) has others."""
+    if isinstance(node, ir.Call) and node.arguments and last_part(node.function) in MAPPING_METHODS:
         return written_key(node.arguments[0].value, key, state, context)
     if isinstance(node, ir.Subscript):
         return written_key(node.index, key, state, context)

@@ -68,7 +68,7 @@ from leaklint.flow.events import Eviction, Insertion, Place
 from leaklint.keys import Match, compare, is_base_of, shares_a_part
 from leaklint.rule import Report, Rule
 from leaklint.telling import code, eviction_note, eviction_words, key_trace, key_words
-from leaklint.values import Value, anonymous, holes, is_derived, settled
+from leaklint.values import Entry, Value, anonymous, as_entry, holes, is_derived, settled
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -109,11 +109,16 @@ def _read_too_late(story: Story) -> Eviction | None:
 def _missing(evidence: Evidence, story: Story) -> Eviction | None:
     """An eviction of the same operation that was meant for the key, and is of none that is ever inserted."""
     for eviction, _ in story.attempts:
-        if eviction.key is None:
+        if eviction.key is None or _is_moved(story.insertion, eviction):
             continue
         if _is_meant_for(eviction.key, story) and _never_hits(evidence, eviction.key, story):
             return eviction
     return None
+
+
+def _is_moved(insertion: Insertion, eviction: Eviction) -> bool:
+    """Whether what the eviction took out is put in again under the new key: somebody else has put it in before."""
+    return eviction.key is not None and as_entry(insertion.value) == Entry(eviction.cache, eviction.key)
 
 
 def _is_late_bound(wrong: Value, story: Story) -> bool:
