@@ -189,6 +189,17 @@ def test_two_steps_on_one_line_share_the_line() -> None:
     assert "  |       ^^^^^^^^^ 1. built\n  | ^^^^^ 2. inserted\n" in text
 
 
+def test_two_steps_far_apart_on_one_long_line_stand_below_their_own_part() -> None:
+    code = f"cache.insert({'argument, ' * 12}make(key))\n"
+    steps = (Step("a.py", span(code, 1, "make(key)"), "built"), Step("a.py", span(code, 1, "cache"), "inserted"))
+    finding = replace(leak("a.py"), span=steps[0].span, trace=steps)
+    lines = printed(report_on(finding, text=code)).splitlines()
+    built = next(number for number, line in enumerate(lines) if "1. built" in line)
+    inserted = next(number for number, line in enumerate(lines) if "2. inserted" in line)
+    assert lines[built].index("^^^") == lines[built - 1].index("make(key)")
+    assert lines[inserted].index("^^^") == lines[inserted - 1].index("cache")
+
+
 def test_concise_is_one_line_a_finding() -> None:
     first = leak("leaking.py")
     second = replace(first, path="leaking.py", message="two\nlines")

@@ -133,14 +133,20 @@ def _frame(frame: Sequence[Mark], source: Source | None, digits: int, width: int
         code = code_line(source, number) if source is not None else ""
         marks = [mark for mark in frame if mark.place.line == number]
         views = [_view(code, mark, room) for mark in marks]
-        shown = ""
-        for view in views or [excerpt(code, 0, 0, room)]:
-            if view.text != shown or not view.text:
-                yield _gutter(str(number), digits).append(f" {view.text}".rstrip())
-            shown = view.text
+        if not marks:
+            yield _line(number, excerpt(code, 0, 0, room), digits)
+        shown = None
         for mark, view in zip(marks, views, strict=True):
+            # What does not fit shows another part of a long line to each mark, which stands right below its own.
+            if view.text != shown:
+                yield _line(number, view, digits)
+            shown = view.text
             yield from _note(mark, view, digits, room)
     yield _gutter("", digits)
+
+
+def _line(number: int, view: Excerpt, digits: int) -> Text:
+    return _gutter(str(number), digits).append(f" {view.text}".rstrip())
 
 
 def _lines_shown(frame: Sequence[Mark], source: Source | None) -> list[int]:
