@@ -77,8 +77,12 @@ def _run(values: dict[str, Any]) -> int:
 
 def _line(error: Exception) -> str:
     """Say what went wrong; of a file or directory, which one it is and why."""
+    from leaklint.model import FileError
+    from leaklint.report.words import error_line
+
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
-        return f"{error.filename}: error: {error.strerror[:1].lower()}{error.strerror[1:]}"
+        reason = error.strerror[:1].lower() + error.strerror[1:]
+        return error_line(FileError(str(error.filename), reason))
     return f"leaklint: {error}"
 
 

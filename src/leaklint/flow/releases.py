@@ -31,6 +31,7 @@ from leaklint.values import (
     Value,
     as_entry,
     bare,
+    word,
 )
 
 ENDING_WORDS = frozenset(
@@ -39,7 +40,7 @@ ENDING_WORDS = frozenset(
     teardown terminate unsubscribe
     """.split()
 )
-ENDING_METHODS = frozenset({"__exit__", "__aexit__", "set_exception", "set_result", "tear_down", "clean_up"})
+ENDING_METHODS = frozenset({"__exit__", "__aexit__", "set_exception", "set_result"})
 WITH = "with"
 REPLACED = "= None"
 _ASKING_WORDS = frozenset(
@@ -48,11 +49,13 @@ _ASKING_WORDS = frozenset(
 
 
 def is_ending(name: str) -> bool:
-    """Whether a method or function of this name is done with its object: `close`, `async_stop`, `_end_span`."""
+    """Whether a method or function of this name is done with its object: `close`, `async_stop`, `shut_down_span`."""
     if name in ENDING_METHODS:
         return True
     words = name.strip("_").split("_")
-    return words[0] not in _ASKING_WORDS and not ENDING_WORDS.isdisjoint((words[0], words[-1]))
+    # Verbs of two words are written as one, too: `shutdown`, `shut_down`.
+    verbs = (words[0], words[-1], "".join(words[:2]), "".join(words[-2:]))
+    return words[0] not in _ASKING_WORDS and not ENDING_WORDS.isdisjoint(verbs)
 
 
 def note_call(callee: Value, arguments: Arguments, node: ir.Node, state: State, context: Context) -> None:
@@ -89,9 +92,9 @@ def _bound(callee: Value) -> tuple[str | None, Value | None]:
         case Field(base=base, name=name):
             return name, base
         case Global(name=name):
-            return name.rpartition(".")[2], None
+            return word(name).rpartition(".")[2], None
         case Closure(function=function, receiver=receiver):
-            return function.partition("@")[0].rpartition(".")[2], receiver
+            return word(function.partition("@")[0]).rpartition(".")[2], receiver
         case _:
             return None, None
 
