@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from leaklint import ir
 from leaklint.evidence import Evidence, Story, cache_name, is_bounded, may_be_same_cache
-from leaklint.flow.events import Eviction, Insertion
+from leaklint.flow.events import Eviction, Insertion, Release, Walk
 from leaklint.keys import Match, compare
 from leaklint.outline import Blueprint, Routine, ancestry, label_of
 from leaklint.usage import ends_a_life, looked_up
@@ -357,3 +357,24 @@ def _item_name(hole: Value) -> str | None:
             return _item_name(iterable)
         case _:
             return last_name(hole)
+
+
+def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
+    """The ends of single values whose entry stays in the container on some way out without an exception."""
+    for walk in evidence.walks:
+        for release in _kept(walk):
+            if may_be_same_cache(release.cache, cache) and not _is_of_all(release):
+                yield release
+
+
+def _kept(walk: Walk) -> Iterator[Release]:
+    if not ends_a_life(walk.function):
+        ways_out = (way_out for way_out in walk.exits if way_out.kind != "raise")
+        yield from dict.fromkeys(release for way_out in ways_out for release in way_out.released)
+
+
+def _is_of_all(release: Release) -> bool:
+    """Whether a loop over the whole container does it: that is its end, not an item's."""
+    if ends_a_life(release.place.function):
+        return True
+    return any(isinstance(part, Element) and mentions(part.iterable, release.cache) for part in within(release.key))

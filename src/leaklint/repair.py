@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leaklint.evidence import raised_in
+from leaklint.growth import kept_releases
 from leaklint.keys import Match
 from leaklint.model import MODULES_APART, Edit, Fix
 from leaklint.repairs.bound_names import refuse_unbound
@@ -188,7 +189,8 @@ class Workshop:
         saw_as_much = len(after.evidence.walks) >= len(self._analysis.evidence.walks)
         matched = _matched(after) if any(draft.plan.needs_match for draft in group) else set()
         matches = all(_inserted(draft.report.story) in matched for draft in group if draft.plan.needs_match)
-        return saw_as_much and matches and not self._begins(after, allowed) and self._ends_all(after, group)
+        is_new = self._begins(after, allowed)
+        return saw_as_much and matches and not is_new and self._ends_all(after, group) and _evicts_ended(after, group)
 
     def _begins(self, after: Analysis, allowed: Counter[tuple[str, str, str]]) -> bool:
         """Whether there are reports beside the allowed; what an off rule sees in the author's own lines was there."""
@@ -257,6 +259,19 @@ def _functions(layout: Layout, analysis: Analysis) -> Functions:
     return Functions(
         [start for start, _, _ in placed], ends, [name for _, _, name in placed], list(accumulate(ends, max))
     )
+
+
+def _evicts_ended(after: Analysis, group: Sequence[Draft]) -> bool:
+    """Whether no entry stays behind the end of its value in a function that a repair evicts in.
+
+    A single eviction anywhere silences the rule for all of the container, so that the rule's silence proves too little.
+    """
+    for draft in group:
+        if draft.report.code == "LKL106":
+            kept = kept_releases(after.evidence, draft.report.story.insertion.cache)
+            if any(release.place.function == draft.report.place.function for release in kept):
+                return False
+    return True
 
 
 def _matched(after: Analysis) -> set[tuple[str, str, str]]:

@@ -166,7 +166,7 @@ def _right_keys(intent: Intent, evicting: ir.Statement, wrong: ir.Expression) ->
         function = function_of(layout, evicting)
         for key in (*_names_at_hand(story.birth.place.at, built), *_spelled_at_insertion(intent, evicting)):
             if all(_has_one_value(layout, function, evicting, name) for name in names_read(key)):
-                yield _as_argument(text_of(layout, key.at)), False
+                yield as_argument(text_of(layout, key.at)), False
     known = names_read(wrong) | {
         node.id for owner in _loops(layout, evicting) for node in below(owner.target) if isinstance(node, ir.Name)
     }
@@ -177,10 +177,10 @@ def _right_keys(intent: Intent, evicting: ir.Statement, wrong: ir.Expression) ->
     if needed <= known | {one.name for one in function_of(layout, evicting).parameters}:
         text = text_of(layout, birth.at)
         if "\n" not in text:
-            yield _as_argument(text), True
+            yield as_argument(text), True
 
 
-def _as_argument(text: str) -> str:
+def as_argument(text: str) -> str:
     """Put a tuple that has no parentheses of its own, as in `cache[a, b]`, into some."""
     call = ast.parse(f"f({text})", mode="eval").body
     assert isinstance(call, ast.Call)

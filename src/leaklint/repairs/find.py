@@ -98,27 +98,28 @@ def names_bound(node: msgspec.Struct) -> set[str]:
     """Every name that `node` binds in its own scope."""
     found: set[str] = set()
     for inner in in_scope(node):
-        found |= _bound_by(inner)
+        found |= bound_by(inner)
     return found
 
 
 def binds(statement: ir.Statement) -> set[str]:
     """The names that a statement binds itself, those of the statements inside left out."""
-    found = _bound_by(statement)
+    found = bound_by(statement)
     match statement:
         case ir.With(items=items):
             for item in items:
-                found |= _bound_by(item)
+                found |= bound_by(item)
         case ir.Try(handlers=handlers):
             for handler in handlers:
-                found |= _bound_by(handler)
+                found |= bound_by(handler)
         case ir.Match(cases=cases):
             for case in cases:
-                found |= _bound_by(case)
+                found |= bound_by(case)
     return found
 
 
-def _bound_by(node: msgspec.Struct) -> set[str]:
+def bound_by(node: msgspec.Struct) -> set[str]:
+    """The names that a node binds itself."""
     match node:
         case ir.Assign(targets=targets) | ir.Delete(targets=targets):
             return {name for target in targets for name in _targets(target)}

@@ -66,7 +66,7 @@ def mirror_of(layout: Layout, eviction: Eviction, story: Story) -> Mirror:
             return Mirror(outer, function_of(layout, frames[0]), locks[0])
     flat = tuple(dict.fromkeys(header for headers in locks for header in headers))
     if not flat and not isinstance(inner.statements[0], ir.With):
-        flat = _locks_of_insertion(layout, story)
+        flat = named_as_locks(locks_around(layout, statement_around(layout, story.insertion.place.at)))
     return Mirror(inner, function_of(layout, frames[-1]), flat)
 
 
@@ -84,9 +84,8 @@ def _helper_call(layout: Layout, inner: Cleanup, span: Span, frames: Sequence[ir
         return None
 
 
-def _locks_of_insertion(layout: Layout, story: Story) -> tuple[str, ...]:
-    """The locks that the insertion is under, going by their names."""
-    headers = locks_around(layout, statement_around(layout, story.insertion.place.at))
+def named_as_locks(headers: Sequence[str]) -> tuple[str, ...]:
+    """Return the `with` headers whose names say that they are locks."""
     return tuple(header for header in headers if _LOCK_NAME.search(header.rpartition(".")[2].rstrip(":")))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leaklint.repairs.evict_beside_end import plans_for_a_kept_entry
 from leaklint.repairs.evict_in_finally import plans_for_a_skipped_eviction
 from leaklint.repairs.evict_the_right_key import plans_for_a_wrong_key
 from leaklint.repairs.intent import Intent, Plan
@@ -20,11 +21,11 @@ _PLANNERS: dict[str, Callable[[Intent], Iterator[Plan | Refusal]]] = {
     "LKL102": plans_for_a_skipped_eviction,
     "LKL103": plans_for_a_skipped_eviction,
     "LKL104": plans_for_a_wrong_key,
+    "LKL106": plans_for_a_kept_entry,
 }
 
 _REASONS = {
     "LKL105": "whether the forgotten entry goes with its sibling is for you to say; the advice shows where",
-    "LKL106": "whether anybody still looks the ended value up is for you to say; the advice shows where it could go",
     "LKL107": "nothing in this code evicts such an entry; when it may go is for you to say",
     "LKL201": "nothing in this code evicts such an entry; when it may go is for you to say",
     "LKL202": "the keys are best tracked beside the line that builds them, or in a mapping of their own; which, is for "

@@ -54,15 +54,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from leaklint.evidence import Evidence, Story, may_be_same_cache
-from leaklint.flow.events import Place, Release, Walk
-from leaklint.growth import end_hook, growing_stories, outlives_operations, why_fresh
+from leaklint.evidence import Evidence, Story
+from leaklint.flow.events import Place, Release
+from leaklint.growth import end_hook, growing_stories, kept_releases, outlives_operations, why_fresh
 from leaklint.model import Span
 from leaklint.outline import Routine
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, key_trace, key_words, short
-from leaklint.usage import ends_a_life
-from leaklint.values import Element, mentions, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -81,24 +79,8 @@ def _released(evidence: Evidence) -> Iterator[Report]:
         cache = story.insertion.cache
         if not outlives_operations(evidence, cache) and why_fresh(evidence, story.insertion.key) is None:
             continue
-        for walk in evidence.walks:
-            for release in _kept(walk):
-                if may_be_same_cache(release.cache, cache) and not _is_of_all(release):
-                    yield _report(evidence, story, release)
-
-
-def _kept(walk: Walk) -> Iterable[Release]:
-    """What a walk released and left in, on ways out without an exception."""
-    if ends_a_life(walk.function):
-        return ()
-    return dict.fromkeys(release for way_out in walk.exits if way_out.kind != "raise" for release in way_out.released)
-
-
-def _is_of_all(release: Release) -> bool:
-    """Whether a loop over the whole container does it: that is its end, not an item's."""
-    if ends_a_life(release.place.function):
-        return True
-    return any(isinstance(part, Element) and mentions(part.iterable, release.cache) for part in within(release.key))
+        for release in kept_releases(evidence, cache):
+            yield _report(evidence, story, release)
 
 
 def _report(evidence: Evidence, story: Story, release: Release) -> Report:

@@ -1,0 +1,170 @@
+"""Whether anybody asks for the entries of a container beside the function that ends their values.
+
+Who does would find nothing once a repair evicts them: a lookup raises, a report leaves the item out, a `get_or_create`
+makes another. What only puts entries in, counts them, or goes through them when the container's life ends, does not ask.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from leaklint import ir
+from leaklint.evidence import cache_name
+from leaklint.ir_walk import below, children, last_part
+from leaklint.model import MODULES_APART
+from leaklint.outline import Routine, family
+from leaklint.repairs.find import function_of, shared_block, standing_in, statement_around
+from leaklint.repairs.layout import text_of
+from leaklint.repairs.lookup import cache_names, is_cache
+from leaklint.repairs.refusal import RefusedError
+from leaklint.usage import ends_a_life
+from leaklint.values import Field, Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from leaklint.evidence import Evidence
+    from leaklint.repairs.layout import Layout
+    from leaklint.values import Value
+
+Parents: TypeAlias = tuple[msgspec.Struct, ...]
+"""The structs around a node, innermost first."""
+
+
+class Asking(msgspec.Struct, frozen=True, eq=False):
+    """What is needed to judge a mention of the container."""
+
+    layout: Layout
+    evidence: Evidence
+    word: str
+    endings: tuple[ir.Statement, ...]
+    """The statements that end a value, in whatever function."""
+
+
+def is_asked_for(
+    layout: Layout, evidence: Evidence, cache: Value, own: ir.Function, at: Collection[ir.Statement]
+) -> bool:
+    """Whether a function beside `own` asks for an entry; `at` are the statements that end the values of the container.
+
+    Other functions that end a value ask only for what they end, and may if they take a missing key.
+    """
+    word = cache_name(cache)
+    assert word is not None
+    asking = Asking(layout, evidence, word, tuple(at))
+    ending = [function_of(layout, statement).at for statement in at]
+    for routine in evidence.outline.routines.values():
+        if routine.function.at == own.at or not _may_be_of(evidence, routine, cache, word):
+            continue
+        is_end = routine.function.at in ending
+        for node, parents in _mentions(routine.function, cache_names(routine.function, word)):
+            if not _is_harmless(node, parents, routine, is_end=is_end) and not _is_excused(asking, node, routine):
+                return True
+    return False
+
+
+def _may_be_of(evidence: Evidence, routine: Routine, cache: Value, word: str) -> bool:
+    """Whether the attribute of that name that a routine reads may be this container, and not one of another class."""
+    match cache:
+        case Field(base=Instance(class_name=owner)) if routine.class_name is not None:
+            return family(evidence.outline, routine.class_name, word) == owner
+        case _:
+            return True
+
+
+def _mentions(function: ir.Function, names: frozenset[str]) -> Iterator[tuple[msgspec.Struct, Parents]]:
+    """Each mention of the container in a routine; nested routines are routines of their own."""
+    pending: list[tuple[msgspec.Struct, Parents]] = [(function, ())]
+    while pending:
+        node, parents = pending.pop()
+        if is_cache(node, names):
+            yield node, parents
+        if node is function or not isinstance(node, ir.Define | ir.DefineClass | ir.Lambda):
+            pending.extend((child, (node, *parents[:2])) for child in children(node))
+
+
+def _is_harmless(node: msgspec.Struct, parents: Parents, routine: Routine, *, is_end: bool) -> bool:
+    """Whether a mention puts entries in, counts them, ends them all, or looks one up to end it if it is there."""
+    is_last = ends_a_life(routine.function.name)
+    match parents[0]:
+        case ir.Subscript(value=value) if value is node:
+            outer = parents[1]
+            return isinstance(outer, ir.Assign) and any(target is parents[0] for target in outer.targets)
+        case ir.Attribute(value=value, name=method) if value is node:
+            return method in ("update", "clear") or (method == "get" and is_end) or (is_last and method != "get")
+        case ir.Assign():
+            return True
+        case ir.If() | ir.While() | ir.Not() | ir.Boolean():
+            return True
+        case ir.Compare(operator="in" | "not in"):
+            return is_end
+        case ir.Argument():
+            call = parents[1]
+            return is_last or (isinstance(call, ir.Call) and last_part(call.function) in ("len", "bool"))
+        case _:
+            return is_last
+
+
+def _is_excused(asking: Asking, node: msgspec.Struct, routine: Routine) -> bool:
+    """Whether a lookup finds what it looks for all the same, going by where it stands."""
+    if not isinstance(node, ir.Node) or node.at.line >= MODULES_APART:
+        return False
+    try:
+        return _is_put_in_before(asking, node) or _is_of_sweep(asking, node, routine) or _only_helps(asking, routine)
+    except RefusedError:
+        return False
+
+
+def _lookup_around(asking: Asking, node: ir.Node) -> ir.Subscript | None:
+    statement = statement_around(asking.layout, node.at)
+    found = (one for one in below(statement) if isinstance(one, ir.Subscript) and one.value is node)
+    return next(found, None)
+
+
+def _is_put_in_before(asking: Asking, node: ir.Node) -> bool:
+    """Whether the statements before have put in what is looked up, without a condition."""
+    layout, lookup = asking.layout, _lookup_around(asking, node)
+    if lookup is None:
+        return False
+    reading = statement_around(layout, node.at)
+    text = text_of(layout, lookup.at)
+    for putting in below(function_of(layout, reading)):
+        if not isinstance(putting, ir.Assign) or putting is reading:
+            continue
+        if any(isinstance(one, ir.Subscript) and text_of(layout, one.at) == text for one in putting.targets):
+            block = shared_block(layout, [putting, reading])
+            first, second = standing_in(layout, putting, block), standing_in(layout, reading, block)
+            if first is not None and second is not None and first < second and block.statements[first] is putting:
+                return True
+    return False
+
+
+def _is_of_sweep(asking: Asking, node: ir.Node, routine: Routine) -> bool:
+    """Whether the container's life ends there, and the key comes from a loop over the container."""
+    lookup = _lookup_around(asking, node)
+    if lookup is None or not ends_a_life(routine.function.name) or not isinstance(lookup.index, ir.Name):
+        return False
+    names = cache_names(routine.function, asking.word)
+    return any(
+        isinstance(loop, ir.For)
+        and any(isinstance(one, ir.Name) and one.id == lookup.index.id for one in below(loop.target))
+        and any(is_cache(one, names) for one in below(loop.iterable))
+        for loop in below(routine.function)
+    )
+
+
+def _only_helps(asking: Asking, routine: Routine) -> bool:
+    """Whether a private helper is only ever called by the statements that end the values."""
+    name = routine.function.name
+    if not name.startswith("_") or name.startswith("__"):
+        return False
+    calls = {id(node.function): node for node in below(asking.layout.module) if isinstance(node, ir.Call)}
+    mentions = [
+        node
+        for node in below(asking.layout.module)
+        if isinstance(node, ir.Name | ir.Attribute) and last_part(node) == name
+    ]
+    return bool(mentions) and all(
+        id(node) in calls and any(ending.at.contains(node.at) for ending in asking.endings) for node in mentions
+    )
