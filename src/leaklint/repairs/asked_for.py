@@ -1,7 +1,7 @@
 """Whether anybody asks for the entries of a container beside the function that ends their values.
 
-Who does would find nothing once a repair evicts them: a lookup raises, a report leaves the item out, a `get_or_create`
-makes another. What only puts entries in, counts them, or goes through them when the container's life ends, does not ask.
+Who does would find nothing once a repair evicts them: a lookup raises, a report leaves the item out, a pool makes
+another. What only puts entries in, counts them, or goes through them when the container's life ends, does not ask.
 """
 
 from __future__ import annotations

@@ -195,6 +195,9 @@ def _around(parts: tuple[Part, ...], start: int, end: int) -> tuple[tuple[Part, 
 
 
 def _shortest(text: str, start: int, end: int, new: str) -> Edit:
+    if new.endswith(text[start:end]):
+        # New lines begin behind the line above them: further on they could seem to be part of what comes below.
+        return Edit(start, start, new[: len(new) - (end - start)])
     while start < end and new and text[start] == new[0]:
         start, new = start + 1, new[1:]
     while start < end and new and text[end - 1] == new[-1]:

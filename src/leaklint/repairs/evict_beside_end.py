@@ -6,33 +6,40 @@ have put another value in under the key; the eviction then asks whether it is st
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from leaklint import ir
 from leaklint.evidence import cache_name
 from leaklint.flow.releases import REPLACED
-from leaklint.growth import kept_releases
+from leaklint.growth import MAKES_THE_OBJECT, kept_releases
+from leaklint.ir_walk import below
 from leaklint.repairs.asked_for import is_asked_for
 from leaklint.repairs.carry import Swap
-from leaklint.repairs.changes import Change, Hoist, InsertAfter, InsertBefore, ReplaceStatement
+from leaklint.repairs.changes import Change, Hoist, InsertAfter, InsertBefore, ReplaceStatement, WrapInTry
 from leaklint.repairs.cleanup import lines_of, locks_around, under
 from leaklint.repairs.end_of_value import End, asks_behind, end_of, repeats, suspends, value_of
 from leaklint.repairs.evict_the_right_key import as_argument
 from leaklint.repairs.expressions import evaluation_order
-from leaklint.repairs.find import function_of, statement_around
+from leaklint.repairs.find import function_of, standing_in, statement_around
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import offsets, place_of, text_of
+from leaklint.repairs.lookup import binders
 from leaklint.repairs.mirror import named_as_locks
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.nodes import expression_at
 from leaklint.repairs.order import effect_free
+from leaklint.repairs.places import function_around
 from leaklint.repairs.refusal import Refusal, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from leaklint.flow.events import Release
+    from leaklint.model import Safety
     from leaklint.repairs.layout import Layout
+
+Way: TypeAlias = tuple[tuple[Change, ...], bool]
+"""The changes for one end of a value, and whether they are safe."""
 
 
 def plans_for_a_kept_entry(intent: Intent) -> Iterator[Plan | Refusal]:
@@ -46,27 +53,25 @@ def plans_for_a_kept_entry(intent: Intent) -> Iterator[Plan | Refusal]:
     statements = [statement_around(intent.layout, release.place.at) for release in kept.values()]
     function = function_of(intent.layout, statement_around(intent.layout, place.at))
     is_asked = is_asked_for(intent.layout, intent.evidence, story.insertion.cache, function, statements)
-    for is_around in (False, True):
+    for way in (_on_the_next_line, _behind_what_catches, _in_a_finally):
         try:
-            ways = [_way(intent, release, is_around=is_around) for release in own]
+            ways = [
+                _of_none(intent, one) if one.method == REPLACED else way(intent, end_of(intent, one)) for one in own
+            ]
         except RefusedError as error:
             yield error.refusal
             continue
-        is_safe = not is_asked and all(safe for _, safe in ways)
-        changes = dict.fromkeys(change for made, _ in ways for change in made)
-        yield Plan(tuple(changes), "safe" if is_safe else "unsafe")
+        made = [one for one in ways if one is not None]
+        if len(made) == len(ways):
+            is_safe = not is_asked and all(is_safe for _, is_safe in made)
+            yield Plan(tuple(dict.fromkeys(change for changes, _ in made for change in changes)), _word(is_safe))
 
 
-def _way(intent: Intent, release: Release, *, is_around: bool) -> tuple[tuple[Change, ...], bool]:
-    """The changes for one end of a value, and whether they are safe."""
-    if release.method == REPLACED:
-        return _in_place_of_none(intent, release), True
-    end = end_of(intent, release)
-    anchor = _around(intent.layout, end) if is_around else end.anchor
-    return _behind(intent, end, anchor)
+def _word(is_safe: bool) -> Safety:
+    return "safe" if is_safe else "unsafe"
 
 
-def _in_place_of_none(intent: Intent, release: Release) -> tuple[Change, ...]:
+def _of_none(intent: Intent, release: Release) -> Way:
     """`cache.pop(key, None)` instead of `cache[key] = None`."""
     layout, word = intent.layout, cache_name(release.cache)
     statement = statement_around(layout, release.place.at)
@@ -76,37 +81,77 @@ def _in_place_of_none(intent: Intent, release: Release) -> tuple[Change, ...]:
             if asks_behind(layout, function, statement, word):
                 raise RefusedError("the entry is asked for again behind the end of its value")
             text = f"{text_of(layout, cache.at)}.pop({as_argument(text_of(layout, key.at))}, None)"
-            return (ReplaceStatement(statement, text),)
+            return (ReplaceStatement(statement, text),), True
     raise RefusedError("the entry gets None in a statement that does more")
 
 
-def _around(layout: Layout, end: End) -> ir.Statement:
-    """The `try` or `with` that begins with the end of the value and goes on if that raises."""
-    place = place_of(layout, end.anchor)
+def _on_the_next_line(intent: Intent, end: End) -> Way:
+    """Behind the end of the value, or behind the last statement that asks for the entry."""
+    return _behind(intent, end, end.anchor)
+
+
+def _behind_what_catches(intent: Intent, end: End) -> Way | None:
+    """Behind the `try` or `with` that begins with the end of the value and goes on if that raises."""
+    place = place_of(intent.layout, end.anchor)
     owner = place.block.owner
-    first = place.block.statements[0]
     if not isinstance(owner, ir.Try | ir.With) or place.block.part != "body" or end.anchor is not end.statement:
-        raise RefusedError("an exception that is caught later leaves the entry in")
-    if first is not end.statement or isinstance(end.statement, ir.Return):
+        return None
+    if place.block.statements[0] is not end.statement or isinstance(end.statement, ir.Return):
         raise RefusedError("an exception before the end of the value is caught, and leaves it as it was")
-    return owner
+    return _behind(intent, end, owner)
 
 
-def _behind(intent: Intent, end: End, anchor: ir.Statement) -> tuple[tuple[Change, ...], bool]:
-    layout, lookup = intent.layout, end.lookup
-    locks, is_known = _locks_to_take(intent, end, anchor)
-    asks_who = bool(locks) or suspends(end)
-    changes, key, name = _named(layout, end, asks_who=asks_who)
+def _in_a_finally(intent: Intent, end: End) -> Way | None:
+    """In a `finally` around all from the insertion on, where one function inserts and ends."""
+    layout, at = intent.layout, intent.report.story.insertion.place.at
+    inserting, place = statement_around(layout, at), place_of(layout, end.anchor)
+    first = standing_in(layout, inserting, place.block) if function_of(layout, inserting) is end.function else None
+    if first is None or first >= place.index:
+        return None
+    changes, key, name, locks, is_safe = _parts(intent, end, end.anchor)
+    if changes or (name and not _is_bound_by(layout, end, name, place.block.statements[first])):
+        raise RefusedError("what the eviction needs is only known inside the statements that it must stand behind")
+    lines = _eviction(layout, end, key, name)
+    wrapped = place.block.statements[first + 1], place.block.statements[place.index]
+    return (WrapInTry(*wrapped, under(locks, lines)),), is_safe
+
+
+def _is_bound_by(layout: Layout, end: End, name: str, statement: ir.Statement) -> bool:
+    """Whether a name has its value when a statement is done."""
+    last = statement.at.end_line, statement.at.end_column
+    return all((node.at.line, node.at.column) < last for node in binders(end.function, name))
+
+
+def _behind(intent: Intent, end: End, anchor: ir.Statement) -> Way:
+    layout = intent.layout
+    changes, key, name, locks, is_safe = _parts(intent, end, anchor)
     if changes and anchor is not end.anchor and end.lookup.statement is end.statement:
         raise RefusedError("what the eviction needs is only known inside the statement that ends the value")
-    cache = text_of(layout, lookup.cache.at)
-    lines: tuple[str, ...] = (f"{cache}.pop({key}, None)",)
-    if asks_who:
-        lines = (f"if {cache}.get({key}) is {name}:", f"    del {cache}[{key}]")
-    is_safe = is_known and not (lookup.is_strict and repeats(layout, end))
+    lines = under(locks, _eviction(layout, end, key, name))
     if not isinstance(anchor, ir.Return):
-        return (*changes, InsertAfter(anchor, under(locks, lines))), is_safe
-    return (*_before_return(layout, end, anchor, changes), InsertBefore(anchor, under(locks, lines), False)), is_safe
+        return (*changes, InsertAfter(anchor, lines)), is_safe
+    return (*_before_return(layout, end, anchor, changes), InsertBefore(anchor, lines, False)), is_safe
+
+
+def _parts(
+    intent: Intent, end: End, anchor: ir.Statement
+) -> tuple[tuple[Change, ...], str, str, tuple[str, ...], bool]:
+    """What gives key and value a name, their words, the locks to take, and whether the eviction is safe.
+
+    The value has no word where its entry must be the one that was looked up.
+    """
+    locks, is_known = _locks_to_take(intent, end, anchor)
+    asks_who = bool(locks) or suspends(end)
+    changes, key, name = _named(intent.layout, end, asks_who=asks_who)
+    is_safe = is_known and not (end.lookup.is_strict and repeats(intent.layout, end))
+    return changes, key, name if asks_who else "", locks, is_safe
+
+
+def _eviction(layout: Layout, end: End, key: str, name: str) -> tuple[str, ...]:
+    cache = text_of(layout, end.lookup.cache.at)
+    if not name:
+        return (f"{cache}.pop({key}, None)",)
+    return (f"if {cache}.get({key}) is {name}:", f"    del {cache}[{key}]")
 
 
 def _named(layout: Layout, end: End, *, asks_who: bool) -> tuple[tuple[Change, ...], str, str]:
@@ -114,6 +159,7 @@ def _named(layout: Layout, end: End, *, asks_who: bool) -> tuple[tuple[Change, .
     lookup, function = end.lookup, end.function
     key, name = as_argument(text_of(layout, lookup.key.at)), lookup.name
     is_plain = "\n" not in key and effect_free(expression_at(layout.nodes, lookup.key.at))
+    is_plain = is_plain and not _may_change(layout, lookup.key)
     is_named = name is not None or not asks_who
     if is_plain and is_named:
         return (), key, name or ""
@@ -128,6 +174,23 @@ def _named(layout: Layout, end: End, *, asks_who: bool) -> tuple[tuple[Change, .
     new = free_name("entry" if is_plain else "key", function, layout.names)
     hoist = Hoist(lookup.statement, wanted, new)
     return (hoist,), key if is_plain else new, new if is_plain else name or ""
+
+
+def _may_change(layout: Layout, key: ir.Expression) -> bool:
+    """Whether some function gives an attribute that the key is read from another value."""
+    read = {node.name for node in below(key) if isinstance(node, ir.Attribute)}
+    given = (node for node in below(layout.module) if isinstance(node, ir.Assign | ir.Augment | ir.Delete))
+    return any(
+        isinstance(target, ir.Attribute) and target.name in read and not _makes(layout, node)
+        for node in given
+        for target in ((node.target,) if isinstance(node, ir.Augment) else node.targets)
+    )
+
+
+def _makes(layout: Layout, statement: ir.Statement) -> bool:
+    """Whether a statement belongs to what makes an object."""
+    function = function_around(place_of(layout, statement))
+    return function is None or function.name in MAKES_THE_OBJECT
 
 
 def _before_return(layout: Layout, end: End, anchor: ir.Return, changes: tuple[Change, ...]) -> tuple[Change, ...]:
