@@ -1,4 +1,4 @@
-"""Which attributes and variables some file of a project evicts from, by name: a search in bytes, made once.
+"""Which attributes and variables some file of a project evicts from or names, by name: a search in bytes, made once.
 
 It answers for code that the analysis does not read. Names are all it goes by, so it says yes too often rather than too
 rarely; and yes to everything where a project is too large to be searched. Tests are left out: what they take out of a
@@ -8,6 +8,7 @@ cache, nobody takes out in production.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from leaklint.basis import search_files
@@ -32,6 +33,7 @@ class EvictedWords:
         self._root = root
         self._files: dict[bytes, set[str]] | None = None
         self._is_complete = True
+        self._named: dict[str, set[str] | None] = {}
 
     def has(self, word: str, but: str) -> bool:
         """Whether a file other than `but`, an absolute path, evicts from something of this name."""
@@ -46,7 +48,34 @@ class EvictedWords:
             own = {path for path in own if _mentions(path, module_word(but))}
         return not self._is_complete or bool(found | own)
 
+    def is_named(self, word: str, but: str) -> bool:
+        """Whether a file other than `but` may mean the attribute or variable of this name in that file."""
+        if word not in self._named:
+            self._named[word] = self._files_with(re.compile(rb"\b%s\b" % word.encode("utf-8", "backslashreplace")))
+        found = self._named[word]
+        return found is None or any(_means(path, word, module_word(but)) for path in found - {but})
+
+    def _files_with(self, pattern: re.Pattern[bytes]) -> set[str] | None:
+        """The files in which something is found; None if there is too much to search."""
+        found: set[str] = set()
+        for path, data in self._texts():
+            if data is None:
+                return None
+            if pattern.search(data):
+                found.add(path)
+        return found
+
     def _search(self, files: dict[bytes, set[str]]) -> bool:
+        for path, data in self._texts():
+            if data is None:
+                return False
+            for word in evicted_words(data):
+                known = files.setdefault(word, set())
+                known.add(path)
+        return True
+
+    def _texts(self) -> Iterator[tuple[str, bytes | None]]:
+        """Each file and what is in it; at last None if there are too many."""
         count = size = 0
         for path in search_files(self._root):
             try:
@@ -55,17 +84,25 @@ class EvictedWords:
                 continue
             count, size = count + 1, size + len(data)
             if count > MOST_FILES or size > MOST_BYTES:
-                return False
-            for word in evicted_words(data):
-                known = files.setdefault(word, set())
-                known.add(path)
-        return True
+                yield path, None
+                return
+            yield path, data
 
 
 def module_word(path: str) -> str:
     """What other files call the module: its name, or that of the package it is."""
     name = Path(path).stem
     return Path(path).parent.name if name == "__init__" else name
+
+
+def _means(path: str, word: str, module: str) -> bool:
+    """Whether a file reads the attribute of another object than `self`, or names the module as well."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError:
+        return True
+    name = re.escape(word.encode("utf-8", "backslashreplace"))
+    return re.search(rb"(?<!\bself)\.%s\b" % name, data) is not None or _mentions(path, module)
 
 
 def _mentions(path: str, name: str) -> bool:

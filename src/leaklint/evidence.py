@@ -69,6 +69,10 @@ class Evidence(msgspec.Struct, frozen=True):
         """Whether some other file of the project may evict from a container that goes by this name: `_clients`."""
         return self.linked is not None and self.linked.evicts(name)
 
+    def project_names(self, name: str) -> bool:
+        """Whether some other file of the project may mean the module's container that goes by this name."""
+        return self.linked is not None and self.linked.names(name)
+
 
 def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> Evidence:
     """Walk the module and sort what was seen by insertion; `text` is its source."""

@@ -38,6 +38,8 @@ class Linked(msgspec.Struct, frozen=True, eq=False):
     """The first line of each other module, and its path."""
     evicts: Callable[[str], bool]
     """Whether another file of the project evicts from what goes by a name."""
+    names: Callable[[str], bool]
+    """Whether another file of the project names what goes by a name in this one."""
 
     def place(self, at: Span) -> tuple[str, Span] | None:
         """The path and the place in it of something that stands in another module; None if it does not."""
@@ -178,6 +180,7 @@ class _Linker:
             bounded=frozenset().union(*(one.bounded for one in others)),
             paths={line: shown(path_of(self._home, label)) for line, label in self._first_lines.items()},
             evicts=lambda name: self._project.evicts(self._path, name),
+            names=lambda name: self._project.names(self._path, name),
         )
 
     def _leave_outside(self, one: Unit) -> None:

@@ -143,11 +143,18 @@ class Project:
 
     def evicts(self, path: str, name: str) -> bool:
         """Whether another file of the project evicts from an attribute or variable of this name, or may do so."""
+        return self._words_around(path).has(name, absolute(path))
+
+    def names(self, path: str, name: str) -> bool:
+        """Whether another file of the project may mean the attribute or variable of this name in the file."""
+        return self._words_around(path).is_named(name, absolute(path))
+
+    def _words_around(self, path: str) -> EvictedWords:
         root = self.home(path).root
         self._ask("words", root)
         if root not in self._words:
             self._words[root] = EvictedWords(root)
-        return self._words[root].has(name, absolute(path))
+        return self._words[root]
 
     def _at(self, root: str, folder: str, parts: list[str]) -> str | None:
         where = "/".join([*([folder] if folder else []), *parts])

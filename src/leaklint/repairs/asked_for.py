@@ -6,31 +6,30 @@ another. What only puts entries in, counts them, or goes through them when the c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from leaklint import ir
 from leaklint.evidence import cache_name
-from leaklint.ir_walk import below, children, last_part
+from leaklint.ir_walk import below, last_part
 from leaklint.model import MODULES_APART
 from leaklint.outline import Routine, family
 from leaklint.repairs.find import function_of, shared_block, standing_in, statement_around
 from leaklint.repairs.layout import text_of
 from leaklint.repairs.lookup import cache_names, is_cache
 from leaklint.repairs.refusal import RefusedError
-from leaklint.usage import ends_a_life
+from leaklint.repairs.sweeps import only_ends_all, with_parents
 from leaklint.values import Field, Instance
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from leaklint.evidence import Evidence
+    from leaklint.flow.events import Release
     from leaklint.repairs.layout import Layout
+    from leaklint.repairs.sweeps import Parents
     from leaklint.values import Value
-
-Parents: TypeAlias = tuple[msgspec.Struct, ...]
-"""The structs around a node, innermost first."""
 
 
 class Asking(msgspec.Struct, frozen=True, eq=False):
@@ -44,23 +43,30 @@ class Asking(msgspec.Struct, frozen=True, eq=False):
 
 
 def is_asked_for(
-    layout: Layout, evidence: Evidence, cache: Value, own: ir.Function, at: Collection[ir.Statement]
+    layout: Layout, evidence: Evidence, cache: Value, own: ir.Function, releases: Collection[Release]
 ) -> bool:
-    """Whether a function beside `own` asks for an entry; `at` are the statements that end the values of the container.
+    """Whether a function beside `own` asks for an entry; `releases` are the ends of the container's values.
 
     Other functions that end a value ask only for what they end, and may if they take a missing key.
     """
     word = cache_name(cache)
     assert word is not None
-    asking = Asking(layout, evidence, word, tuple(at))
-    ending = [function_of(layout, statement).at for statement in at]
+    if evidence.project_names(word):
+        return True
+    endings = tuple(statement_around(layout, release.place.at) for release in releases)
+    methods = {release.method for release in releases}
+    asking = Asking(layout, evidence, word, endings)
+    ending = [function_of(layout, statement).at for statement in endings]
     for routine in evidence.outline.routines.values():
         if routine.function.at == own.at or not _may_be_of(evidence, routine, cache, word):
             continue
-        is_end = routine.function.at in ending
-        for node, parents in _mentions(routine.function, cache_names(routine.function, word)):
-            if not _is_harmless(node, parents, routine, is_end=is_end) and not _is_excused(asking, node, routine):
-                return True
+        names, is_end = cache_names(routine.function, word), routine.function.at in ending
+        if only_ends_all(routine.function, names, methods):
+            continue
+        mentions = ((node, parents) for node, parents in with_parents(routine.function) if is_cache(node, names))
+        asked = (node for node, parents in mentions if not _is_harmless(node, parents, is_end=is_end))
+        if any(not _is_excused(asking, node, routine) for node in asked):
+            return True
     return False
 
 
@@ -73,37 +79,23 @@ def _may_be_of(evidence: Evidence, routine: Routine, cache: Value, word: str) ->
             return True
 
 
-def _mentions(function: ir.Function, names: frozenset[str]) -> Iterator[tuple[msgspec.Struct, Parents]]:
-    """Each mention of the container in a routine; nested routines are routines of their own."""
-    pending: list[tuple[msgspec.Struct, Parents]] = [(function, ())]
-    while pending:
-        node, parents = pending.pop()
-        if is_cache(node, names):
-            yield node, parents
-        if node is function or not isinstance(node, ir.Define | ir.DefineClass | ir.Lambda):
-            pending.extend((child, (node, *parents[:2])) for child in children(node))
-
-
-def _is_harmless(node: msgspec.Struct, parents: Parents, routine: Routine, *, is_end: bool) -> bool:
-    """Whether a mention puts entries in, counts them, ends them all, or looks one up to end it if it is there."""
-    is_last = ends_a_life(routine.function.name)
+def _is_harmless(node: msgspec.Struct, parents: Parents, *, is_end: bool) -> bool:
+    """Whether a mention puts entries in, counts them, or looks one up to end it if it is there."""
     match parents[0]:
         case ir.Subscript(value=value) if value is node:
             outer = parents[1]
             return isinstance(outer, ir.Assign) and any(target is parents[0] for target in outer.targets)
         case ir.Attribute(value=value, name=method) if value is node:
-            return method in ("update", "clear") or (method == "get" and is_end) or (is_last and method != "get")
-        case ir.Assign():
-            return True
-        case ir.If() | ir.While() | ir.Not() | ir.Boolean():
+            return method in ("update", "clear") or (method == "get" and is_end)
+        case ir.Assign() | ir.If() | ir.While() | ir.Not() | ir.Boolean():
             return True
         case ir.Compare(operator="in" | "not in"):
             return is_end
         case ir.Argument():
             call = parents[1]
-            return is_last or (isinstance(call, ir.Call) and last_part(call.function) in ("len", "bool"))
+            return isinstance(call, ir.Call) and last_part(call.function) in ("len", "bool")
         case _:
-            return is_last
+            return False
 
 
 def _is_excused(asking: Asking, node: msgspec.Struct, routine: Routine) -> bool:
@@ -111,7 +103,7 @@ def _is_excused(asking: Asking, node: msgspec.Struct, routine: Routine) -> bool:
     if not isinstance(node, ir.Node) or node.at.line >= MODULES_APART:
         return False
     try:
-        return _is_put_in_before(asking, node) or _is_of_sweep(asking, node, routine) or _only_helps(asking, routine)
+        return _is_put_in_before(asking, node) or _only_helps(asking, routine)
     except RefusedError:
         return False
 
@@ -138,20 +130,6 @@ def _is_put_in_before(asking: Asking, node: ir.Node) -> bool:
             if first is not None and second is not None and first < second and block.statements[first] is putting:
                 return True
     return False
-
-
-def _is_of_sweep(asking: Asking, node: ir.Node, routine: Routine) -> bool:
-    """Whether the container's life ends there, and the key comes from a loop over the container."""
-    lookup = _lookup_around(asking, node)
-    if lookup is None or not ends_a_life(routine.function.name) or not isinstance(lookup.index, ir.Name):
-        return False
-    names = cache_names(routine.function, asking.word)
-    return any(
-        isinstance(loop, ir.For)
-        and any(isinstance(one, ir.Name) and one.id == lookup.index.id for one in below(loop.target))
-        and any(is_cache(one, names) for one in below(loop.iterable))
-        for loop in below(routine.function)
-    )
 
 
 def _only_helps(asking: Asking, routine: Routine) -> bool:

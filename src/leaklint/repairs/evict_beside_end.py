@@ -20,7 +20,7 @@ from leaklint.repairs.cleanup import lines_of, locks_around, under
 from leaklint.repairs.end_of_value import End, asks_behind, end_of, repeats, suspends, value_of
 from leaklint.repairs.evict_the_right_key import as_argument
 from leaklint.repairs.expressions import evaluation_order
-from leaklint.repairs.find import function_of, standing_in, statement_around
+from leaklint.repairs.find import function_of, names_read, standing_in, statement_around
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import offsets, place_of, text_of
 from leaklint.repairs.lookup import binders
@@ -30,6 +30,7 @@ from leaklint.repairs.nodes import expression_at
 from leaklint.repairs.order import effect_free
 from leaklint.repairs.places import function_around
 from leaklint.repairs.refusal import Refusal, RefusedError
+from leaklint.repairs.stretch import locals_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +51,11 @@ def plans_for_a_kept_entry(intent: Intent) -> Iterator[Plan | Refusal]:
     if place not in kept:
         yield Refusal("no line of this code ends the value, so that there is none for the eviction to stand beside")
         return
-    statements = [statement_around(intent.layout, release.place.at) for release in kept.values()]
     function = function_of(intent.layout, statement_around(intent.layout, place.at))
-    is_asked = is_asked_for(intent.layout, intent.evidence, story.insertion.cache, function, statements)
+    is_asked = is_asked_for(intent.layout, intent.evidence, story.insertion.cache, function, kept.values())
+    if not all(_can_be_evicted(intent, release) for release in kept.values()):
+        # With an eviction in one function, the rule would not speak of the others any more.
+        is_asked = True
     for way in (_on_the_next_line, _behind_what_catches, _in_a_finally):
         try:
             ways = [
@@ -65,6 +68,15 @@ def plans_for_a_kept_entry(intent: Intent) -> Iterator[Plan | Refusal]:
         if len(made) == len(ways):
             is_safe = not is_asked and all(is_safe for _, is_safe in made)
             yield Plan(tuple(dict.fromkeys(change for changes, _ in made for change in changes)), _word(is_safe))
+
+
+def _can_be_evicted(intent: Intent, release: Release) -> bool:
+    """Whether there is a place for the eviction behind an end, in whatever function."""
+    try:
+        _of_none(intent, release) if release.method == REPLACED else end_of(intent, release)
+    except RefusedError:
+        return False
+    return True
 
 
 def _word(is_safe: bool) -> Safety:
@@ -109,14 +121,15 @@ def _in_a_finally(intent: Intent, end: End) -> Way | None:
     if first is None or first >= place.index:
         return None
     changes, key, name, locks, is_safe = _parts(intent, end, end.anchor)
-    if changes or (name and not _is_bound_by(layout, end, name, place.block.statements[first])):
+    needed = (names_read(end.lookup.key) & locals_of(end.function)) | ({name} if name else set())
+    if changes or not all(_is_bound_by(end, one, place.block.statements[first]) for one in needed):
         raise RefusedError("what the eviction needs is only known inside the statements that it must stand behind")
     lines = _eviction(layout, end, key, name)
     wrapped = place.block.statements[first + 1], place.block.statements[place.index]
     return (WrapInTry(*wrapped, under(locks, lines)),), is_safe
 
 
-def _is_bound_by(layout: Layout, end: End, name: str, statement: ir.Statement) -> bool:
+def _is_bound_by(end: End, name: str, statement: ir.Statement) -> bool:
     """Whether a name has its value when a statement is done."""
     last = statement.at.end_line, statement.at.end_column
     return all((node.at.line, node.at.column) < last for node in binders(end.function, name))
