@@ -42,7 +42,23 @@ class SpanHandler:
 
 ## Repair
 
-None: evict the entry where its value is done with, unless somebody still asks for it.
+Safe where nothing else asks for the entry. The eviction stands on a line behind the end of the value, so that an end that
+raises leaves everything as it was; behind the last line of the function that reads the entry; behind a `try` or `with` that
+swallows what the end raises; in a `finally` where the same function has put the entry in. `cache[key] = None` becomes the
+eviction. Where others can run between lookup and eviction, at an `await`, a `yield` or outside the lock, they may have put a
+new value in: then the same lock is taken again, and only an entry that still is the one that was ended goes.
+
+Unsafe, because somebody would find nothing where the ended value was:
+
+- another function looks entries up, asks for them with `in`, or goes through them; a `close()` that only does to all values
+  what was done to this one does not count, nor does an end that takes a missing key;
+- another file of the project names the mapping;
+- the entry is looked up by `cache[key]` in a loop: an item that comes twice would raise;
+- the code takes a lock where it inserts, and none here or another one: the eviction would wait for it;
+- in another function the value ends in a way that no eviction can follow.
+
+None where the key is bound anew before the value is ended, where the entry is read on another way behind it, where the value
+is only to be ended later (`call_later(60, client.close)`) or in the middle of a statement, and where a helper looks it up.
 
 ## A real one
 
