@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 from textwrap import dedent, indent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from leaklint import analyze
+from leaklint.project import Project
 from leaklint.source import decode
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PRELUDE = """
 import asyncio
@@ -235,6 +239,31 @@ def end(self, key):
 """,
         USE,
     ),
+    "two items": (
+        """
+def open(self, a, b):
+    self._things[a] = self._connect(a)
+    self._things[b] = self._connect(b)
+
+def end(self, a, b):
+    self._things[a].close()
+    self._things[b].close()
+""",
+        ("open(1, 2)", "end(1, 2)", "open(3, 3)", "end(3, 3)"),
+    ),
+    "perhaps nothing": (
+        OPEN
+        + """
+async def _close(self, thing):
+    if thing is not None:
+        thing.close()
+
+async def end(self, key):
+    thing = self._things.get(key)
+    await self._close(thing)
+""",
+        (*USE, "end(3)"),
+    ),
 }
 END = "def end(self, key):\n    self._things[key].close()\n"
 UNSAFE = {
@@ -251,6 +280,18 @@ UNSAFE = {
     "flushed at the end": OPEN
     + END
     + "def shutdown(self):\n    for thing in self._things.values():\n        thing.flush()\n    self._things.clear()\n",
+    "found by a sweep": (
+        """
+def end(self, key):
+    thing = self._things[key] = self._connect(key)
+    thing.flush()
+    thing.close()
+
+def shutdown(self):
+    for thing in self._things.values():
+        thing.close()
+"""
+    ),
     "items that may come twice": OPEN
     + "def end(self, keys):\n    for key in keys:\n        self._things[key].close()\n",
     "no lock here": LOCKED_OPEN + END,
@@ -370,6 +411,32 @@ def test_what_cannot_be_evicted_there_is_refused_with_a_reason(name: str) -> Non
     found = _findings(_source(methods))
     assert found
     assert all(refused is not None and reason in refused for _, refused in found), found
+
+
+def test_the_files_of_a_project_are_asked_too(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    pool, user = tmp_path / "pool.py", tmp_path / "user.py"
+    pool.write_text(_source(OPEN + END))
+    user.write_text("class User:\n    def look(self, key):\n        return self._things[key]\n")
+    assert _safeties(pool) == ["safe"]
+    user.write_text("def look(pool, key):\n    return pool._things[key]\n")
+    assert _safeties(pool) == ["unsafe"]
+    user.write_text(
+        "from pool import Pool\nclass User(Pool):\n    def look(self, key):\n        return self._things[key]\n"
+    )
+    assert _safeties(pool) == ["unsafe"]
+
+
+def _safeties(path: Path) -> list[str | None]:
+    findings = analyze.check(decode(str(path), path.read_bytes()), project=Project()).findings
+    return [finding.fix and finding.fix.safety for finding in findings if finding.code == "LKL106"]
+
+
+def test_an_attribute_of_the_same_name_is_another_class_s_own() -> None:
+    other = "\n\nclass Other:\n    def look(self, key):\n        return self._things[key].key\n"
+    assert _findings(_source(OPEN + END) + other) == [("safe", None)]
+    other = other.replace("self._things", "self._pool._things")
+    assert _findings(_source(OPEN + END) + other) == [("unsafe", None)]
 
 
 def test_what_another_has_opened_meanwhile_stays() -> None:

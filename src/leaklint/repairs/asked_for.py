@@ -58,25 +58,34 @@ def is_asked_for(
     asking = Asking(layout, evidence, word, endings)
     ending = [function_of(layout, statement).at for statement in endings]
     for routine in evidence.outline.routines.values():
-        if routine.function.at == own.at or not _may_be_of(evidence, routine, cache, word):
+        if routine.function.at == own.at:
             continue
         names, is_end = cache_names(routine.function, word), routine.function.at in ending
         if only_ends_all(routine.function, names, methods):
             continue
-        mentions = ((node, parents) for node, parents in with_parents(routine.function) if is_cache(node, names))
-        asked = (node for node, parents in mentions if not _is_harmless(node, parents, is_end=is_end))
+        others = {word} if _is_of_another_class(evidence, routine, cache, word) else set()
+        asked = (
+            node
+            for node, parents in with_parents(routine.function)
+            if is_cache(node, names) and not _is_own(node, others) and not _is_harmless(node, parents, is_end=is_end)
+        )
         if any(not _is_excused(asking, node, routine) for node in asked):
             return True
     return False
 
 
-def _may_be_of(evidence: Evidence, routine: Routine, cache: Value, word: str) -> bool:
-    """Whether the attribute of that name that a routine reads may be this container, and not one of another class."""
+def _is_of_another_class(evidence: Evidence, routine: Routine, cache: Value, word: str) -> bool:
+    """Whether the attribute of that name that a method's own object has is another container."""
     match cache:
         case Field(base=Instance(class_name=owner)) if routine.class_name is not None:
-            return family(evidence.outline, routine.class_name, word) == owner
+            return family(evidence.outline, routine.class_name, word) != owner
         case _:
-            return True
+            return False
+
+
+def _is_own(node: msgspec.Struct, words: Collection[str]) -> bool:
+    """Whether it is an attribute of the method's own object that goes by one of the words."""
+    return isinstance(node, ir.Attribute) and node.name in words and last_part(node.value) in ("self", "cls")
 
 
 def _is_harmless(node: msgspec.Struct, parents: Parents, *, is_end: bool) -> bool:

@@ -23,7 +23,7 @@ from leaklint.repairs.expressions import evaluation_order
 from leaklint.repairs.find import function_of, names_read, standing_in, statement_around
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import offsets, place_of, text_of
-from leaklint.repairs.lookup import binders
+from leaklint.repairs.lookup import binders, cache_names, is_cache
 from leaklint.repairs.mirror import named_as_locks
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.nodes import expression_at
@@ -126,7 +126,17 @@ def _in_a_finally(intent: Intent, end: End) -> Way | None:
         raise RefusedError("what the eviction needs is only known inside the statements that it must stand behind")
     lines = _eviction(layout, end, key, name)
     wrapped = place.block.statements[first + 1], place.block.statements[place.index]
-    return (WrapInTry(*wrapped, under(locks, lines)),), is_safe
+    return (WrapInTry(*wrapped, under(locks, lines)),), is_safe and not _is_swept(intent, end)
+
+
+def _is_swept(intent: Intent, end: End) -> bool:
+    """Whether somebody goes through the container, who would find a value that an exception has kept from its end."""
+    word = cache_name(intent.report.story.insertion.cache)
+    routines = [one.function for one in intent.evidence.outline.routines.values() if one.function is not end.function]
+    loops = [(node, routine) for routine in routines for node in below(routine) if isinstance(node, ir.For | ir.Clause)]
+    return any(
+        is_cache(node, cache_names(routine, word or "")) for loop, routine in loops for node in below(loop.iterable)
+    )
 
 
 def _is_bound_by(end: End, name: str, statement: ir.Statement) -> bool:
@@ -162,9 +172,8 @@ def _parts(
 
 def _eviction(layout: Layout, end: End, key: str, name: str) -> tuple[str, ...]:
     cache = text_of(layout, end.lookup.cache.at)
-    if not name:
-        return (f"{cache}.pop({key}, None)",)
-    return (f"if {cache}.get({key}) is {name}:", f"    del {cache}[{key}]")
+    evicting = f"{cache}.pop({key}, None)"
+    return (f"if {cache}.get({key}) is {name}:", f"    {evicting}") if name else (evicting,)
 
 
 def _named(layout: Layout, end: End, *, asks_who: bool) -> tuple[tuple[Change, ...], str, str]:

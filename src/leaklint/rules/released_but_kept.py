@@ -42,23 +42,25 @@ class SpanHandler:
 
 ## Repair
 
-Safe where nothing else asks for the entry. The eviction stands on a line behind the end of the value, so that an end that
-raises leaves everything as it was; behind the last line of the function that reads the entry; behind a `try` or `with` that
-swallows what the end raises; in a `finally` where the same function has put the entry in. `cache[key] = None` becomes the
-eviction. Where others can run between lookup and eviction, at an `await`, a `yield` or outside the lock, they may have put a
-new value in: then the same lock is taken again, and only an entry that still is the one that was ended goes.
+Safe where nothing else asks for the entry. The eviction stands on a line behind the end of the value, so that an end
+that raises leaves everything as it was; or behind the last line of the function that reads the entry, or behind a `try`
+or `with` that swallows what the end raises. It stands in a `finally` where the same function has put the entry in.
+`cache[key] = None` becomes the eviction. Where others can run between lookup and eviction, at an `await`, a `yield` or
+outside the lock, they may have put a new value in: the same lock is taken again, and the entry goes only if it still is
+the one whose value was ended.
 
-Unsafe, because somebody would find nothing where the ended value was:
+Unsafe, because somebody may miss the entry:
 
-- another function looks entries up, asks for them with `in`, or goes through them; a `close()` that only does to all values
-  what was done to this one does not count, nor does an end that takes a missing key;
+- another function looks entries up, asks for them with `in`, or goes through them; a `close()` that only does to all
+  values what was done to this one does not count, nor does another end that takes a missing key;
 - another file of the project names the mapping;
-- the entry is looked up by `cache[key]` in a loop: an item that comes twice would raise;
-- the code takes a lock where it inserts, and none here or another one: the eviction would wait for it;
-- in another function the value ends in a way that no eviction can follow.
+- the entry is looked up by `cache[key]` in a loop, where an item that comes twice would raise;
+- the code takes a lock where it inserts, and none here, or another one: whether it is free here cannot be seen;
+- another function ends values in a way that no eviction can follow, and nothing would be reported there any more.
 
-None where the key is bound anew before the value is ended, where the entry is read on another way behind it, where the value
-is only to be ended later (`call_later(60, client.close)`) or in the middle of a statement, and where a helper looks it up.
+None where the key is bound anew before the value is ended, where the entry is read behind it on some other way, where
+the value is ended in the middle of a statement or only later (`call_later(60, client.close)`), and where a helper looks
+it up.
 
 ## A real one
 
