@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 LARGEST = 3 * 2**20
 """Bytes of the largest file that is analysed; people do not write such files."""
+
+CALLS_NESTED = 4_000
+"""Python's calls inside one another while functions are walked; the stack of a thread has room for many more."""
 
 _ROUNDS = 20
 """Repairs take findings away and bring none, so that a file needs few rounds; this is against doing it for ever."""
@@ -88,10 +93,22 @@ def analyze(source: Source, tree: ast.Module | None = None, project: Project | N
     module = extract(parsed, source.path) if is_seen else ir.Module(source.path, ())
     try:
         linked = _linked(module, project, has_others=has_others) if is_seen and project is not None else None
-        evidence = gather(module, source.text, linked)
+        with _deeper_calls():
+            evidence = gather(module, source.text, linked)
     except RecursionError as error:
         raise SourceError(source.path, "nested too deeply to analyse", None, None) from error
     return Analysis(source, module, evidence, tuple(_reports(evidence)))
+
+
+@contextmanager
+def _deeper_calls() -> Iterator[None]:
+    """A walk through twelve calls, each in some blocks of its own, nests more deeply than Python allows by default."""
+    allowed = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(allowed, CALLS_NESTED))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(allowed)
 
 
 def _linked(module: ir.Module, project: Project, *, has_others: bool) -> Linked | None:

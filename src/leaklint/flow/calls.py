@@ -129,14 +129,19 @@ def run_routine(
     """Read through the routine, unless nothing is to be learned from it or the walk is deep enough."""
     machine = context.machine
     routine = machine.outline.routines[callee.function]
-    is_known = any(place.function == routine.name for place in context.stack) or routine.name == context.routine
     is_read = _is_read(routine, callee, arguments, context)
-    if is_known or len(context.stack) >= CALLS_DEEP or not is_read:
+    if not is_read or not _is_in_reach(routine, context):
         if machine.summaries[routine.name].may_raise:
             kinds = ("error", "cancel") if routine.function.is_async else ("error",)
             may_raise(state, node.at, routine.function.name, context, ways, kinds)
         return [(state, Result(node.at, routine.function.name, context.turns))]
     return read_through(callee, routine, arguments, node, state, context, ways)
+
+
+def _is_in_reach(routine: Routine, context: Context) -> bool:
+    """Whether the walk is not inside the routine already, nor inside too many others."""
+    is_inside = any(place.function == routine.name for place in context.stack) or routine.name == context.routine
+    return not is_inside and len(context.stack) < CALLS_DEEP
 
 
 def _is_read(routine: Routine, callee: Closure, arguments: Arguments, context: Context) -> bool:
@@ -261,6 +266,10 @@ def _construct(
     """An object of the module's own class: its fields are known if its constructor is."""
     made = Allocated(node.at, context.turns, "record", blueprint.name)
     routine = method(context.machine.outline, blueprint.name, "__init__")
+    if routine is not None and not _is_in_reach(routine, context):
+        if context.machine.summaries[routine.name].may_raise:
+            may_raise(state, node.at, blueprint.name, context, ways)
+        return [(state, made)]
     if routine is not None:
         state.contents[made] = ()
         return [
