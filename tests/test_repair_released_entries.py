@@ -226,6 +226,20 @@ def shutdown(self):
         + "def end(self, key):\n    text = self._things[key].flush()\n    self._things[key] = None\n    return text\n",
         USE,
     ),
+    "looked up by a helper": (
+        OPEN
+        + """
+def _thing(self, key):
+    '''What is open under the key.'''
+    return self._things[key]
+
+def end(self, name):
+    thing = self._thing(name)
+    thing.flush()
+    thing.close()
+""",
+        USE,
+    ),
     "a helper that reads it": (
         OPEN
         + """
@@ -280,6 +294,9 @@ UNSAFE = {
     "flushed at the end": OPEN
     + END
     + "def shutdown(self):\n    for thing in self._things.values():\n        thing.flush()\n    self._things.clear()\n",
+    "looked up by a helper of many": OPEN
+    + "def _thing(self, key):\n    return self._things[key]\n\ndef end(self, key):\n    self._thing(key).close()\n\n"
+    "def use(self, key):\n    self._thing(key).flush()\n",
     "found by a sweep": (
         """
 def end(self, key):
@@ -336,9 +353,16 @@ REFUSED = {
         "        thing.close()\n    except RuntimeError:\n        pass\n",
         "leaves it as it was",
     ),
-    "looked up by a helper": (
+    "a helper does more": (
         OPEN
-        + "def _thing(self, key):\n    return self._things[key]\n\ndef end(self, key):\n    self._thing(key).close()\n",
+        + """
+def _thing(self, key):
+    self.said.append(key)
+    return self._things[key]
+
+def end(self, key):
+    self._thing(key).close()
+""",
         "not looked up in the function",
     ),
 }

@@ -38,6 +38,7 @@ class Asking(msgspec.Struct, frozen=True, eq=False):
     layout: Layout
     evidence: Evidence
     word: str
+    own: ir.Function
     endings: tuple[ir.Statement, ...]
     """The statements that end a value, in whatever function."""
 
@@ -55,7 +56,7 @@ def is_asked_for(
         return True
     endings = tuple(statement_around(layout, release.place.at) for release in releases)
     methods = {release.method for release in releases}
-    asking = Asking(layout, evidence, word, endings)
+    asking = Asking(layout, evidence, word, own, endings)
     ending = [function_of(layout, statement).at for statement in endings]
     for routine in evidence.outline.routines.values():
         if routine.function.at == own.at:
@@ -142,7 +143,7 @@ def _is_put_in_before(asking: Asking, node: ir.Node) -> bool:
 
 
 def _only_helps(asking: Asking, routine: Routine) -> bool:
-    """Whether a private helper is only ever called by the statements that end the values."""
+    """Whether a private helper is only ever called by what ends the values, or before that in the same function."""
     name = routine.function.name
     if not name.startswith("_") or name.startswith("__"):
         return False
@@ -152,6 +153,12 @@ def _only_helps(asking: Asking, routine: Routine) -> bool:
         for node in below(asking.layout.module)
         if isinstance(node, ir.Name | ir.Attribute) and last_part(node) == name
     ]
+    first = min((end.at.line, end.at.column) for end in asking.endings if asking.own.at.contains(end.at))
     return bool(mentions) and all(
-        id(node) in calls and any(ending.at.contains(node.at) for ending in asking.endings) for node in mentions
+        id(node) in calls
+        and (
+            any(ending.at.contains(node.at) for ending in asking.endings)
+            or (asking.own.at.contains(node.at) and (node.at.line, node.at.column) < first)
+        )
+        for node in mentions
     )

@@ -186,8 +186,8 @@ def _named(layout: Layout, end: End, *, asks_who: bool) -> tuple[tuple[Change, .
     if is_plain and is_named:
         return (), key, name or ""
     wanted = lookup.expression if is_plain else lookup.key
-    if not is_plain and not is_named:
-        raise RefusedError("both the key and the value would need a name")
+    if not is_named and (not is_plain or not lookup.is_whole):
+        raise RefusedError("both the entry and a part of it would need a name")
     if value_of(lookup.statement) is None or evaluation_order(layout, lookup.statement, wanted) not in (
         "kept",
         "reads",

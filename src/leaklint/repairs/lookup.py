@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leaklint import ir
-from leaklint.ir_walk import dotted, in_scope, last_part
+from leaklint.ir_walk import below, dotted, in_scope, last_part
+from leaklint.repairs.ending import argument_for
 from leaklint.repairs.find import bound_by, statement_around
 from leaklint.repairs.refusal import RefusedError
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 class Lookup(msgspec.Struct, frozen=True, eq=False):
     """`cache[key]` or `cache.get(key)`, where the value was taken from, or `cache[key] = value`, where it was put in.
 
-    `name` is the variable that has the value, if one has it. `is_strict` says that a missing key raises.
+    `name` is the variable that has the value, if one has it. `is_strict` says that a missing key raises. Where a helper
+    looks the entry up, `expression` is its call; `is_whole` says that it is the value and not a part of it.
     """
 
     expression: ir.Expression
@@ -29,19 +31,23 @@ class Lookup(msgspec.Struct, frozen=True, eq=False):
     statement: ir.Statement
     name: str | None
     is_strict: bool
+    is_whole: bool = True
 
 
 def lookup_of(layout: Layout, function: ir.Function, call: ir.Call, word: str) -> Lookup:
     """Return how `function` has come to the value that `call` ends, an entry of the container that goes by `word`.
 
-    Raises RefusedError where that cannot be told, as where a helper looks the entry up.
+    Raises RefusedError where that cannot be told, as where a helper does more than look the entry up.
     """
     names = cache_names(function, word)
     ended = [call.function.value] if isinstance(call.function, ir.Attribute) else []
     for expression in (*ended, *(argument.value for argument in call.arguments)):
-        found = _traced(function, expression, names)
-        if found is not None:
-            lookup, name = found
+        lookup, name = _traced(function, expression, names)
+        if isinstance(lookup, ir.Call) and not _is_lookup(lookup, names):
+            helped = _by_a_helper(layout, lookup, name, word)
+            if helped is not None:
+                return helped
+        elif _is_lookup(lookup, names):
             cache, key, is_strict = taken_apart(lookup)
             statement = statement_around(layout, lookup.at)
             is_put_in = isinstance(statement, ir.Assign) and any(one is lookup for one in statement.targets)
@@ -93,8 +99,8 @@ def _is_lookup(node: ir.Expression, names: frozenset[str]) -> bool:
 
 def _traced(
     function: ir.Function, expression: ir.Expression, names: frozenset[str]
-) -> tuple[ir.Expression, str | None] | None:
-    """The lookup that a value, or what it is a part of, comes from, and the variable that has the entry's value."""
+) -> tuple[ir.Expression, str | None]:
+    """Where a value, or what it is a part of, comes from, and the variable that has all of it."""
     name: str | None = None
     seen: set[str] = set()
     while not _is_lookup(expression, names):
@@ -105,12 +111,51 @@ def _traced(
                 seen.add(variable)
                 sources = list(_sources(function, variable, names))
                 if len(sources) != 1:
-                    return None
+                    break
                 expression, is_whole = sources[0]
                 name = variable if is_whole else None
             case _:
-                return None
+                break
     return expression, name
+
+
+def _by_a_helper(layout: Layout, call: ir.Call, name: str | None, word: str) -> Lookup | None:
+    """What `self._client(key)` looks up, if the method gives back `self._clients[key]` and does nothing else."""
+    helper = _method_of(layout, call)
+    work = [one for one in helper.body if not _is_documentation(one)] if helper is not None else []
+    match work:
+        case [ir.Return(value=value)] if value is not None:
+            found, names = value, frozenset([word])
+        case _:
+            return None
+    while isinstance(found, ir.Attribute | ir.Subscript) and not _is_lookup(found, names):
+        found = found.value
+    if not _is_lookup(found, names) or helper is None:
+        return None
+    cache, key, is_strict = taken_apart(found)
+    given = argument_for(call, helper, key.id) if isinstance(key, ir.Name) else None
+    if given is None or (dotted(cache) or "").partition(".")[0] != helper.parameters[0].name:
+        return None
+    is_whole = found is value
+    return Lookup(
+        call, cache, given, statement_around(layout, call.at), name if is_whole else None, is_strict, is_whole
+    )
+
+
+def _method_of(layout: Layout, call: ir.Call) -> ir.Function | None:
+    """The method of the same object that is called, if the file has one of that name, and plain."""
+    match call.function:
+        case ir.Attribute(value=ir.Name(id=receiver), name=called):
+            own = [node for node in below(layout.module) if isinstance(node, ir.Function) and node.name == called]
+        case _:
+            return None
+    if len(own) != 1 or own[0].is_async or own[0].decorators or not own[0].parameters:
+        return None
+    return own[0] if own[0].parameters[0].name == receiver == "self" else None
+
+
+def _is_documentation(statement: ir.Statement) -> bool:
+    return isinstance(statement, ir.Evaluate) and isinstance(statement.value, ir.Text)
 
 
 def _sources(function: ir.Function, variable: str, names: frozenset[str]) -> Iterator[tuple[ir.Expression, bool]]:

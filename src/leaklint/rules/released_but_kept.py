@@ -59,8 +59,8 @@ Unsafe, because somebody may miss the entry:
 - another function ends values in a way that no eviction can follow, and nothing would be reported there any more.
 
 None where the key is bound anew before the value is ended, where the entry is read behind it on some other way, where
-the value is ended in the middle of a statement or only later (`call_later(60, client.close)`), and where a helper looks
-it up.
+the value is ended in the middle of a statement or only later (`call_later(60, client.close)`), and where a helper does
+more than look it up.
 
 ## A real one
 
