@@ -26,18 +26,18 @@ SAFE_CONSTRUCTORS = frozenset(
 )
 SAFE_CALLS = frozenset(
     """
-    asyncio.current_task asyncio.get_running_loop datetime.now datetime.utcnow datetime.datetime.now
-    datetime.datetime.utcnow monotonic perf_counter secrets.token_bytes secrets.token_hex secrets.token_urlsafe
-    threading.current_thread threading.get_ident time.monotonic time.monotonic_ns time.perf_counter
-    time.perf_counter_ns time.process_time time.sleep time.time time.time_ns token_hex token_urlsafe uuid.uuid1
-    uuid.uuid4 uuid1 uuid4
+    asyncio.create_task asyncio.current_task asyncio.ensure_future asyncio.get_running_loop datetime.datetime.now
+    datetime.datetime.utcnow datetime.now datetime.utcnow monotonic perf_counter secrets.token_bytes secrets.token_hex
+    secrets.token_urlsafe threading.current_thread threading.get_ident time.monotonic time.monotonic_ns
+    time.perf_counter time.perf_counter_ns time.process_time time.sleep time.time time.time_ns token_hex token_urlsafe
+    uuid.uuid1 uuid.uuid4 uuid1 uuid4
     """.split()
 )
 SAFE_METHODS = frozenset(
     """
-    add append appendleft cancel cancelled clear copy create_future create_task digest discard done empty endswith
-    ensure_future extend full hexdigest is_set items keys locked lower lstrip qsize release replace rstrip setdefault
-    startswith strip title upper values
+    add append appendleft cancel cancelled clear copy create_future digest discard done empty endswith extend full
+    hexdigest is_set items keys locked lower lstrip qsize release replace rstrip setdefault startswith strip title
+    upper values
     """.split()
 )
 LOGGING_METHODS = frozenset("critical debug error exception info log warning".split())

@@ -76,7 +76,7 @@ class LateFuture(futures.Future[Any]):
 
 
 class SteppingGroup(getattr(asyncio, "TaskGroup", object)):  # type: ignore[misc]
-    """A task group whose `create_task` may raise."""
+    """A task group whose `create_task` may raise, as it does while the group shuts down; asyncio's own never does."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -141,15 +141,10 @@ def imports(clock: Clock, late: bool) -> Callable[..., Any]:
             clock.deliver(*clock.mail.pop(0))
         return await asyncio.wait_for(awaitable, timeout)
 
-    def create_task(coroutine: Any, **options: Any) -> Any:
-        stepping(clock, "create_task", coroutine)
-        return asyncio.create_task(coroutine, **options)
-
     waits = {"to_thread": to_thread, "gather": gather, "wait_for": wait_for}
-    starts = {"create_task": create_task, "TaskGroup": lambda: SteppingGroup(clock)}
     replaced = {
         "threading": _changed(threading, Lock=CheckedLock, RLock=CheckedLock),
-        "asyncio": _changed(asyncio, Lock=CheckedLock, **waits, **starts),
+        "asyncio": _changed(asyncio, Lock=CheckedLock, TaskGroup=lambda: SteppingGroup(clock), **waits),
         "concurrent.futures": _changed(futures, ThreadPoolExecutor=lambda **_: ReplayedPool(clock, late)),
     }
 

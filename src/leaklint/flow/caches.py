@@ -252,9 +252,10 @@ def _is_evidence(eviction: Eviction, insertion: Insertion) -> bool:
 def _hangs_on_an_outcome(slot: tuple[Value, Value], held: Held, eviction: Eviction) -> bool:
     """Whether the entry goes if its use came out badly: `if response.status == 401: del tokens[tenant]`.
 
-    Otherwise it is to stay, as a memo does.
+    Otherwise it is to stay, as a memo does. In a `finally` it is the end that was thought of.
     """
-    guards = [guard for guard in eviction.around if guard.outcomes and guard not in held.insertion.around]
+    asked = () if eviction.is_final else eviction.around
+    guards = [guard for guard in asked if guard.outcomes and guard not in held.insertion.around]
     return any(
         any(_asks_about(slot, held, _involved(value)) for value in guard.asked)
         and not any(_asks_about(slot, held, frozenset(involved(value, guard.outcomes))) for value in guard.asked)
