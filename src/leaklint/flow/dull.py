@@ -14,6 +14,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
+from leaklint.flow.loops import is_endless
 from leaklint.flow.machine import Context, Ways, may_raise
 from leaklint.flow.releases import is_ending
 from leaklint.flow.state import State
@@ -92,8 +93,11 @@ def is_dull(statement: ir.Statement, interest: Interest) -> bool:
     return interest.needed.isdisjoint(_changed(nodes))
 
 
-def pass_over(statement: ir.Statement, state: State, context: Context, ways: Ways) -> State:
-    """The path after a dull statement: what it may have set is unknown, and what it calls may have raised."""
+def pass_over(statement: ir.Statement, state: State, context: Context, ways: Ways) -> list[State]:
+    """The path after a dull statement: what it may have set is unknown, and what it calls may have raised.
+
+    There is none if only an exception ends it.
+    """
     nodes = list(in_scope(statement))
     # One error and one cancellation stand for all: those of a wait, if there is one that can bring both.
     failing = sorted(_failing(nodes), key=lambda found: -len(found.kinds))
@@ -108,7 +112,16 @@ def pass_over(statement: ir.Statement, state: State, context: Context, ways: Way
     attributes = {target.name for node in nodes for target in _targets(node) if isinstance(target, ir.Attribute)}
     for field in [field for field in state.fields if field[1] in attributes]:
         del state.fields[field]
-    return state
+    return [] if _never_ends(statement) else [state]
+
+
+def _never_ends(statement: ir.Statement) -> bool:
+    """Whether nothing but an exception ends the statement, which leaves by no `return`."""
+    return (
+        isinstance(statement, ir.While)
+        and is_endless(statement.test)
+        and not any(isinstance(node, ir.Break) for node in in_scope(statement))
+    )
 
 
 class Failing(msgspec.Struct, frozen=True):

@@ -115,12 +115,12 @@ def run_while(node: ir.While, state: State, context: Context, ways: Ways) -> lis
                 _know_filled(asked, holds, fails, before)
             is_decided = any(decide(value, path) is not None and value not in path.facts for value in asked)
             exhausted.extend(fails)
-            if number <= PASSES or (is_decided and not fails and not _is_endless(node.test)):
+            if number <= PASSES or (is_decided and not fails and not is_endless(node.test)):
                 entering.extend(_without_new_facts(kept, before) for kept in holds)
         if not entering:
             break
         current = _run_body(node.body, entering, inner, ways, left)
-    exhausted.extend(current if not _is_endless(node.test) else [])
+    exhausted.extend(current if not is_endless(node.test) else [])
     return left + context.machine.run(node.otherwise, context.machine.condense(exhausted), context, ways)
 
 
@@ -143,5 +143,6 @@ def _without_new_facts(state: State, before: set[Value]) -> State:
     return state
 
 
-def _is_endless(test: ir.Expression) -> bool:
+def is_endless(test: ir.Expression) -> bool:
+    """Whether a loop with this test ends by a jump or an exception alone."""
     return isinstance(test, ir.Constant) and test.value in ("True", "1")

@@ -33,7 +33,7 @@ def run(body: tuple[ir.Statement, ...], states: list[State], context: Context, w
             break
         context.machine.step(is_elsewhere=":" in context.routine)
         if context.machine.is_dull(statement, context.routine):
-            states = [pass_over(statement, state, context, ways) for state in states]
+            states = [after for state in states for after in pass_over(statement, state, context, ways)]
             continue
         together = _RUNNERS_TOGETHER.get(type(statement))
         if together is not None:

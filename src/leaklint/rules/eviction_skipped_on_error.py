@@ -3,7 +3,8 @@
 ## What
 
 The same function puts an entry into a long-lived mapping and takes it out again, but between the two something can
-raise, or an `await` can be cancelled, and on that way out nothing evicts.
+raise, or an `await` can be cancelled, and on that way out nothing evicts. An endless loop that one exception ends,
+whose handler evicts, is left by every other exception as well.
 
 ## Why
 
@@ -57,6 +58,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from leaklint import ir
 from leaklint.evidence import (
     Evidence,
     Story,
@@ -69,6 +71,8 @@ from leaklint.evidence import (
     shared_depth,
 )
 from leaklint.flow.events import Eviction, Held, Removal
+from leaklint.flow.loops import is_endless
+from leaklint.ir_walk import in_scope
 from leaklint.rule import Report, Rule
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
 from leaklint.values import Group, Result, Value, is_waited_for
@@ -88,13 +92,35 @@ def check(evidence: Evidence) -> Iterable[Report]:
 
 def _skipped(evidence: Evidence, story: Story) -> Iterable[Report]:
     """The same walk evicts the entry on every way out but some exception's."""
-    removal = next((r for r in story.removals if r.eviction.key is not None and not raised_in(r.history)), None)
+    known = [r for r in story.removals if r.eviction.key is not None]
+    removal, why = (
+        next((r for r in known if not raised_in(r.history)), None),
+        "is evicted only if nothing raised before",
+    )
+    if removal is None:
+        removal = next((r for r in known if _ends_an_endless_loop(evidence, story, r)), None)
+        why = "is evicted only on this exception"
     if removal is None or any(not raised_in(held.history) for _, held in story.stays):
         return
     held = _left_by_an_exception(story, removal)
     if held is not None and not _is_kept_by_others(evidence, story):
         depth = shared_depth(story.insertion.stack, removal.eviction.stack)
-        yield _report(evidence, story, removal.eviction, held, "is evicted only if nothing raised before", depth)
+        yield _report(evidence, story, removal.eviction, held, why, depth)
+
+
+def _ends_an_endless_loop(evidence: Evidence, story: Story, removal: Removal) -> bool:
+    """Whether an exception is how the operation ends, and its handler evicts: `while True: … except Disconnect: …`."""
+    routine = evidence.outline.routines[story.walk.function]
+    begin = place_at(story.insertion.stack, story.insertion.place, 0).at.line
+    end = place_at(removal.eviction.stack, removal.eviction.place, 0).at.line
+    ends_well = any(way_out.kind != "raise" for way_out in story.walk.exits)
+    return ends_well and any(
+        isinstance(node, ir.While)
+        and is_endless(node.test)
+        and begin < node.at.line < end
+        and not any(isinstance(inner, ir.Break | ir.Return) for inner in in_scope(node))
+        for node in in_scope(routine.function)
+    )
 
 
 def _is_short_gap(removal: Removal, held: Held) -> bool:
