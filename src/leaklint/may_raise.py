@@ -14,8 +14,8 @@ from leaklint.ir_walk import dotted, last_part
 
 SAFE_FUNCTIONS = frozenset(
     """
-    bool bytes callable dict enumerate filter format frozenset hasattr hash id isinstance issubclass iter len list
-    locals map object print property range repr reversed set sorted slice str super tuple type vars zip
+    all any bool bytes callable dict enumerate filter format frozenset hasattr hash id isinstance issubclass iter len
+    list locals map object print property range repr reversed set slice sorted str sum super tuple type vars zip
     """.split()
 )
 SAFE_CONSTRUCTORS = frozenset(

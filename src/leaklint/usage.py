@@ -45,18 +45,7 @@ SHUTDOWN_NAMES = frozenset(
     aclose aexit clear close del disconnect exit init reset shutdown stop tear_down teardown terminate
     """.split()
 )
-READING_FUNCTIONS = SAFE_FUNCTIONS | {
-    "all",
-    "any",
-    "dump",
-    "dumps",
-    "max",
-    "min",
-    "next",
-    "sum",
-    "deepcopy",
-    "isinstance",
-}
+READING_FUNCTIONS = SAFE_FUNCTIONS | {"deepcopy", "dump", "dumps", "max", "min", "next"}
 
 
 def ends_a_life(function: str) -> bool:
