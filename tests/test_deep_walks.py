@@ -1,12 +1,17 @@
-"""Walks that go deep end: constructors of their own class, and long chains of calls inside many blocks."""
+"""Walks that go deep or wide end: constructors of their own class, chains of calls in many blocks, long conditions."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 
 from leaklint.analyze import check
 from leaklint.flow.machine import CALLS_DEEP
 from leaklint.source import decode
+
+SECONDS = 20
+"""Without a bound on paths it would be years; with one it is less than a second."""
 
 TREE = """\
 class Tree:
@@ -54,3 +59,19 @@ def test_the_longest_chain_is_walked_however_deep_its_blocks(blocks: int):
     report = check(decode("chain.py", _chain(blocks).encode()), repairs=False)
     assert report.errors == ()
     assert "LKL101" in {finding.code for finding in report.findings}
+
+
+def test_a_condition_of_many_parts_ends():
+    parts = " and ".join(
+        f"(work.part_{number} or any(x.done for x in work.more_{number} if x.on))" for number in range(24)
+    )
+    program = (
+        "class Open:\n    def __init__(self):\n        self._open = {}\n\n"
+        "    def run(self, base, number, work):\n"
+        f'        key = f"{{base}}-{{number}}"\n        self._open[key] = work\n        done = {parts}\n'
+        "        self._open.pop(base, None)\n        return done\n"
+    )
+    started = time.process_time()
+    report = check(decode("condition.py", program.encode()), repairs=False)
+    assert time.process_time() - started < SECONDS
+    assert [finding.code for finding in report.findings if finding.code < "LKL2"] == ["LKL101"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from leaklint import ir
 from leaklint.flow.caches import container, membership
 from leaklint.flow.machine import Context, Ways
-from leaklint.flow.state import State
+from leaklint.flow.state import PATHS_KEPT, State, condense
 from leaklint.values import (
     FALSE,
     NONE,
@@ -57,7 +57,8 @@ def _branch_boolean(
             asked.extend(about)
             decided.extend(fails if operator == "and" else holds)
             still_open.extend(holds if operator == "and" else fails)
-        open_paths = still_open
+        open_paths = condense(still_open, PATHS_KEPT)
+    decided = condense(decided, PATHS_KEPT)
     return (open_paths, decided, asked) if operator == "and" else (decided, open_paths, asked)
 
 

@@ -12,7 +12,7 @@ from leaklint.flow.fields import read_attribute, read_item
 from leaklint.flow.iteration import element, is_filled, known_elements
 from leaklint.flow.machine import Arguments, Context, Valued, Ways, born, may_raise
 from leaklint.flow.names import meant
-from leaklint.flow.state import State
+from leaklint.flow.state import PATHS_KEPT, State, condense, thin_out
 from leaklint.flow.targets import bind
 from leaklint.may_raise import is_only_cancelled
 from leaklint.outline import method, resolve
@@ -39,7 +39,7 @@ from leaklint.values import (
 
 def evaluate(expression: ir.Expression, state: State, context: Context, ways: Ways) -> Valued:
     """The paths after the expression with its value on each. The given state may be changed."""
-    return _EVALUATORS[type(expression)](expression, state, context, ways)
+    return thin_out(_EVALUATORS[type(expression)](expression, state, context, ways))
 
 
 def evaluate_all(
@@ -249,7 +249,7 @@ def _run_clauses(
                 following.extend(_run_pass(node, depth, path, made, inner, ways))
             current = context.machine.condense(following)
         finished.extend(current)
-    return finished
+    return condense(finished, PATHS_KEPT)
 
 
 def _run_pass(
@@ -317,7 +317,7 @@ def _boolean(node: ir.Boolean, state: State, context: Context, ways: Ways) -> Va
                         finished.append((outcome, result))
                     else:
                         still_open.append(outcome)
-        open_paths = still_open
+        open_paths = condense(still_open, PATHS_KEPT)
     for path in open_paths:
         finished.extend(evaluate(node.values[-1], path, context, ways))
     return finished

@@ -155,6 +155,18 @@ def condense(states: Iterable[State], apart: int = PATHS_APART) -> list[State]:
     return list(merged.values())[:PATHS_KEPT]
 
 
+def thin_out(outcomes: list[tuple[State, Value]]) -> list[tuple[State, Value]]:
+    """At most `PATHS_KEPT` paths after an expression; of more, alike ones that agree on its value are merged."""
+    if len(outcomes) <= PATHS_KEPT:
+        return outcomes
+    merged: dict[object, tuple[State, Value]] = {}
+    for path, value in outcomes:
+        kept, _ = merged.setdefault((value, path.signature()), (path, value))
+        if kept is not path:
+            _agree(kept, path)
+    return list(merged.values())[:PATHS_KEPT]
+
+
 def _agree(kept: State, other: State) -> None:
     kept.facts = {fact: truth for fact, truth in kept.facts.items() if other.facts.get(fact) is truth}
     for number, frame in kept.frames.items():
