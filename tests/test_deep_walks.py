@@ -75,3 +75,17 @@ def test_a_condition_of_many_parts_ends():
     report = check(decode("condition.py", program.encode()), repairs=False)
     assert time.process_time() - started < SECONDS
     assert [finding.code for finding in report.findings if finding.code < "LKL2"] == ["LKL101"]
+
+
+def test_a_call_of_many_conditional_arguments_ends():
+    arguments = ", ".join(f"work.a{number} if work.b{number} else self.c{number}" for number in range(24))
+    program = (
+        "class Open:\n    def __init__(self):\n        self._open = {}\n\n"
+        "    def run(self, base, number, work):\n"
+        f'        key = f"{{base}}-{{number}}"\n        self._open[key] = work.start({arguments})\n'
+        "        self._open.pop(base, None)\n"
+    )
+    started = time.process_time()
+    report = check(decode("arguments.py", program.encode()), repairs=False)
+    assert time.process_time() - started < SECONDS
+    assert [finding.code for finding in report.findings if finding.code < "LKL2"] == ["LKL101"]

@@ -16,6 +16,10 @@ EVICTING_METHODS = frozenset(
 )
 
 
+COUNT = "count"
+"""What a `Counter` has under a missing key: it comes in when it is counted up, not when it is read."""
+
+
 class Kind(enum.Enum):
     """How a container keeps what is put into it."""
 
@@ -95,8 +99,12 @@ def merge(kinds: list[Kind]) -> Kind:
 
 
 def default_factory(value: ir.Expression | None) -> str | None:
-    """The word for what reading a missing key inserts: `list` of `defaultdict(list)`, None of anything else."""
-    if not isinstance(value, ir.Call) or last_part(value.function) != "defaultdict" or not value.arguments:
+    """The word for what comes in under a missing key: `list` of `defaultdict(list)`, COUNT of a Counter."""
+    if not isinstance(value, ir.Call):
+        return None
+    if last_part(value.function) == "Counter":
+        return COUNT
+    if last_part(value.function) != "defaultdict" or not value.arguments:
         return None
     factory = value.arguments[0].value
     if isinstance(factory, ir.Lambda):

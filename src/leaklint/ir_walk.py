@@ -58,6 +58,17 @@ def _fields_with_nodes(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(reversed(fields))
 
 
+def flattened(target: ir.Expression) -> Iterator[ir.Expression]:
+    """The targets that a target of an assignment holds: both of `a, *b[k] = …`."""
+    if isinstance(target, ir.Display):
+        for item in target.items:
+            yield from flattened(item)
+    elif isinstance(target, ir.Starred):
+        yield from flattened(target.value)
+    else:
+        yield target
+
+
 def dotted(expression: ir.Expression | None) -> str | None:
     """`a.b.c` of a chain of attributes over a name, else None."""
     names: list[str] = []

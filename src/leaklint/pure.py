@@ -6,7 +6,8 @@ PURE_FUNCTIONS = frozenset(
     """
     abs ascii bool bytes chr deque enumerate float format frozenset getattr hash hex id int isinstance iter len list
     max min oct ord range repr reversed set sorted str sum tuple type zip blake2b blake2s md5 sha1 sha224 sha256 sha384
-    sha512 crc32 adler32 b64encode urlsafe_b64encode hexlify UUID Path PurePath
+    sha512 crc32 adler32 b64encode urlsafe_b64encode hexlify UUID uuid3 uuid5 Path
+    PurePath
     """.split()
 )
 PURE_METHODS = frozenset(

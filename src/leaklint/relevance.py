@@ -13,7 +13,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS, Kind
-from leaklint.ir_walk import last_part
+from leaklint.ir_walk import flattened, last_part
 from leaklint.model import Span
 from leaklint.outline import Outline, Routine, renamed
 from leaklint.values import word
@@ -101,7 +101,7 @@ def _inserted(scope: Scope) -> Iterator[str]:
             ):
                 yield from scope.names(receiver)
             case ir.Assign(targets=targets):
-                for target in targets:
+                for target in (inner for one in targets for inner in flattened(one)):
                     if isinstance(target, ir.Subscript) and not _is_fixed(target.index):
                         yield from scope.names(target.value)
             case ir.Augment(target=target, operator="|"):

@@ -11,7 +11,7 @@ import msgspec
 from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.given_back import gives_something, key_givers
-from leaklint.ir_walk import last_part
+from leaklint.ir_walk import flattened, last_part
 from leaklint.may_raise import call_may_raise
 from leaklint.outline import Outline, Routine, ancestry, label_of, renamed
 from leaklint.relevance import touching
@@ -160,7 +160,8 @@ def _own(routine: Routine, known: frozenset[str]) -> Summary:
 
 
 def _stored(node: msgspec.Struct) -> tuple[ir.Expression, ...]:
-    return node.targets if isinstance(node, ir.Assign) else ()
+    targets = node.targets if isinstance(node, ir.Assign) else ()
+    return tuple(inner for target in targets for inner in flattened(target))
 
 
 def _names_one_of(call: ir.Call, names: set[str]) -> bool:
@@ -173,7 +174,8 @@ def _changes_one_of(node: msgspec.Struct, names: set[str]) -> bool:
         case ir.Attribute(value=ir.Name(id=name), name=method):
             return name in names and method in INSERTING_METHODS | EVICTING_METHODS
         case ir.Assign(targets=targets) | ir.Delete(targets=targets):
-            bases = [target.value for target in targets if isinstance(target, ir.Subscript)]
+            stores = [inner for target in targets for inner in flattened(target)]
+            bases = [target.value for target in stores if isinstance(target, ir.Subscript)]
             return any(isinstance(base, ir.Name) and base.id in names for base in bases)
         case _:
             return False

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from leaklint import ir
-from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS, Kind, kind_of_value
+from leaklint.containers import COUNT, EVICTING_METHODS, INSERTING_METHODS, Kind, kind_of_value
 from leaklint.ir_walk import children, last_part
 from leaklint.may_raise import SAFE_FUNCTIONS
 from leaklint.model import Span
@@ -93,8 +93,8 @@ def _containers(outline: Outline) -> frozenset[str]:
 
 def _filled_by_reading(outline: Outline) -> frozenset[str]:
     """Names of the containers that get an entry when a missing key is read."""
-    own = frozenset(map(word, outline.default_factories))
-    return own.union(*(blueprint.default_factories for blueprint in outline.classes.values()))
+    said = (outline.default_factories, *(blueprint.default_factories for blueprint in outline.classes.values()))
+    return frozenset(word(name) for factories in said for name, made in factories.items() if made != COUNT)
 
 
 def _uses(

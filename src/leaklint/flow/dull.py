@@ -18,7 +18,7 @@ from leaklint.flow.loops import is_endless
 from leaklint.flow.machine import Context, Ways, may_raise
 from leaklint.flow.releases import is_ending
 from leaklint.flow.state import State
-from leaklint.ir_walk import below, children, in_scope, last_part
+from leaklint.ir_walk import below, children, flattened, in_scope, last_part
 from leaklint.may_raise import call_may_raise, is_only_cancelled
 from leaklint.model import Span
 from leaklint.outline import Outline, Routine, renamed
@@ -209,23 +209,13 @@ def _sources(needed: set[str], nodes: tuple[msgspec.Struct, ...]) -> set[str]:
 def _targets(node: msgspec.Struct) -> tuple[ir.Expression, ...]:
     match node:
         case ir.Assign(targets=targets):
-            return tuple(inner for target in targets for inner in _flat(target))
+            return tuple(inner for target in targets for inner in flattened(target))
         case ir.Augment(target=target) | ir.For(target=target) | ir.Clause(target=target) | ir.Walrus(target=target):
-            return tuple(_flat(target))
+            return tuple(flattened(target))
         case ir.WithItem(target=target) if target is not None:
-            return tuple(_flat(target))
+            return tuple(flattened(target))
         case _:
             return ()
-
-
-def _flat(target: ir.Expression) -> Iterator[ir.Expression]:
-    if isinstance(target, ir.Display):
-        for item in target.items:
-            yield from _flat(item)
-    elif isinstance(target, ir.Starred):
-        yield from _flat(target.value)
-    else:
-        yield target
 
 
 def _changed(nodes: list[msgspec.Struct]) -> set[str]:

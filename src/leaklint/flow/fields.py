@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leaklint import ir
-from leaklint.containers import Kind
+from leaklint.containers import COUNT, Kind
 from leaklint.flow.caches import (
     class_of,
     container,
@@ -39,7 +39,7 @@ from leaklint.values import (
     Value,
 )
 
-COUNTED = frozenset({"bool", "float", "int"})
+COUNTED = frozenset({COUNT, "bool", "float", "int"})
 """What a defaultdict of numbers builds: who reads such a count keeps nothing."""
 
 

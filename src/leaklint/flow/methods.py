@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from leaklint import ir
-from leaklint.flow.caches import container, evict, insert, is_cache, is_picked_from, sweep, takes_elements
+from leaklint.containers import COUNT
+from leaklint.flow.caches import (
+    container,
+    default_factory,
+    evict,
+    insert,
+    is_cache,
+    is_picked_from,
+    sweep,
+    takes_elements,
+)
 from leaklint.flow.conditions import decide
 from leaklint.flow.events import Written
 from leaklint.flow.fields import written_key
+from leaklint.flow.iteration import known_elements
 from leaklint.flow.machine import Arguments, Context
 from leaklint.flow.state import State
 from leaklint.ir_walk import last_part
 from leaklint.keys import Match, compare
-from leaklint.values import NONE, POPPED, Allocated, Applied, Constant, Entry, Result, Value
+from leaklint.values import NONE, POPPED, Allocated, Applied, Constant, Entry, Group, Result, Value
 
 MAPPING_METHODS = frozenset(
     """
@@ -96,13 +107,24 @@ def _update(cache: Value, arguments: Arguments, node: ir.Node, state: State, con
     """`update` with a dict whose pairs are known; a set's `update` with elements that are known."""
     written = _written_keys(node)
     for given in arguments.positional:
-        pairs = state.contents.get(given, ()) if isinstance(given, Allocated) else ()
+        pairs = _pairs(cache, given, state, context)
         for number, (key, value) in enumerate(pairs):
-            inserted = value if key is None else key
             given_as = Written()
             if len(written) == len(pairs):
-                given_as = written_key(written[number], inserted, state, context)
-            insert(cache, inserted, given_as, value, node.at, state, context)
+                given_as = written_key(written[number], key, state, context)
+            insert(cache, key, given_as, value, node.at, state, context)
+
+
+def _pairs(cache: Value, given: Value, state: State, context: Context) -> list[tuple[Value, Value]]:
+    """Keys and values of what is given: a mapping's, a list's pairs, a set's elements, which are both."""
+    if isinstance(given, Allocated) and given.kind == "dict":
+        return [(key, value) for key, value in state.contents.get(given, ()) if key is not None]
+    elements = known_elements(given, state) or []
+    outline = context.machine.outline
+    if takes_elements(cache, outline) or default_factory(cache, outline) == COUNT:
+        return [(element, element) for element in elements]
+    pairs = [element.items for element in elements if isinstance(element, Group) and len(element.items) == 2]
+    return [(pair[0], pair[1]) for pair in pairs]
 
 
 def _written_keys(node: ir.Node) -> tuple[ir.Expression, ...]:
