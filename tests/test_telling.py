@@ -33,7 +33,7 @@ CANCELLED_ONLY = "try: await work.go()\n        except Exception: del self._acti
         ("async def", "async with work: pass", "if this `async with` raises or is cancelled"),
         ("async def", CANCELLED_ONLY, "if `work.go()` is cancelled"),
         ("def", "yield key", "if the consumer stops at this `yield`"),
-        ("@contextmanager\n    def", "yield key", "if this `yield` raises or is cancelled"),
+        ("@contextmanager\n    def", "yield key", "if the body of the `with` raises"),
     ],
 )
 def test_only_what_waits_is_said_to_be_cancelled(definition: str, code: str, words: str) -> None:

@@ -86,6 +86,8 @@ def raise_notes(history: tuple[Mark, ...]) -> list[Note]:
         return []
     if first.callee == "raise":
         return [Note(first.place, "this exception leaves the entry in")]
+    if first.callee == "yield" and not first.is_cancelled:
+        return [Note(first.place, "if the body of the `with` raises, the entry stays")]
     what = f"this `{first.callee}`" if first.callee in NO_CALLS else f"`{first.callee}()`"
     if not first.is_cancelled:
         what += " raises or is cancelled" if first.waits else " raises"
