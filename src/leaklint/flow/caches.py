@@ -185,12 +185,22 @@ def insert(cache: Value, key: Value, written: Written, value: Value, at: Span, s
         turns=context.turns,
         locks=context.locks,
         around=context.guards,
+        is_made_when_missed=_is_missed(cache, key, context),
     )
     context.machine.insertions[insertion] = None
     state.released.pop((cache, key), None)
     if not was_there:
         known = state.entries.get((cache, key))
         state.entries[(cache, key)] = known or Held(insertion, value)
+
+
+def _is_missed(cache: Value, key: Value, context: Context) -> bool:
+    """Whether a condition around asks whether the entry is there, or its absence was just caught."""
+    asked = {Entry(cache, key), membership(cache, key), Applied("not in", (key, cache))}
+    is_caught = context.handled is not None and context.handled.type_name == "KeyError"
+    return is_caught or any(
+        part in asked for guard in context.guards for value in guard.asked for part in within(value)
+    )
 
 
 def evict(

@@ -67,6 +67,8 @@ class Insertion(msgspec.Struct, frozen=True):
     """The context managers held at that point, outermost first."""
     around: tuple[Guard, ...] = ()
     """The conditions under which it happens."""
+    is_made_when_missed: bool = False
+    """Whether the entry was looked up before, and is put in because it was not there: a memo's accessor."""
 
 
 class Eviction(msgspec.Struct, frozen=True):

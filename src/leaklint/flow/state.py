@@ -66,7 +66,7 @@ class State:
         given = _given_out(returned)
         for slot, held in self.entries.items():
             is_given = Entry(*slot) in given or (held.value in given and not isinstance(held.value, Parameter))
-            is_meant = is_given or _asks_about_growth(guards, slot, held)
+            is_meant = is_given or _asks_about_growth(guards, slot, held) or _is_of_use(guards, returned, held)
             own = msgspec.structs.replace(mark, is_meant=True) if is_meant else mark
             if own not in held.history:
                 self.entries[slot] = msgspec.structs.replace(held, history=(*held.history, own))
@@ -131,6 +131,17 @@ def _asks_about_growth(guards: tuple[Guard, ...], slot: Slot, held: Held) -> boo
     """Whether a condition asks about the entry, or about what was just added to it."""
     wanted = {part for part in held.gathered if not isinstance(part, Constant)} | {Entry(*slot)}
     return any(part in wanted for guard in guards for value in guard.asked for part in within(value))
+
+
+def _is_of_use(guards: tuple[Guard, ...], returned: Value | None, held: Held) -> bool:
+    """Whether an entry that was looked up before it was made has served: what came of using it goes to the caller.
+
+    `if response.status != 401: return response`, and the token stays for the next call.
+    """
+    if returned is None or not held.insertion.is_made_when_missed:
+        return False
+    gained = set(involved(returned))
+    return any(not gained.isdisjoint(guard.outcomes) for guard in guards if guard not in held.insertion.around)
 
 
 def _given_out(returned: Value | None) -> tuple[Value, ...]:
