@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
-import msgspec
 from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -14,8 +13,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("full", "concise", "json", "sarif", "github")
 
 
-class Options(msgspec.Struct, frozen=True):
-    """What was asked for on the command line."""
+class Options(NamedTuple):
+    """What was asked for on the command line; a named tuple, since `--version` shall not wait for msgspec."""
 
     paths: tuple[str, ...] = (".",)
     output_format: str = "full"
