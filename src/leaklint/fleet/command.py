@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from leaklint.options import code_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from leaklint.fleet.record import Record
     from leaklint.fleet.summary import Totals
@@ -47,6 +47,8 @@ def fleet(**values: Any) -> None:
 
 
 def _run(values: dict[str, Any]) -> int:
+    from pathlib import Path
+
     from leaklint.config import Choice
     from leaklint.fleet.cluster import ClusterError
     from leaklint.fleet.driver import Run
