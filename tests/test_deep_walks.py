@@ -89,3 +89,30 @@ def test_a_call_of_many_conditional_arguments_ends():
     report = check(decode("arguments.py", program.encode()), repairs=False)
     assert time.process_time() - started < SECONDS
     assert [finding.code for finding in report.findings if finding.code < "LKL2"] == ["LKL101"]
+
+
+RAISING_PROPERTY = """\
+class Base:
+    def __init__(self):
+        self._open = {}
+
+    @property
+    def options(self):
+        raise NotImplementedError
+
+    def run(self, base, number, work):
+        key = f"{base}-{number}"
+        self._open[key] = work
+        self.options.limit = number
+        self._open.pop(base, None)
+
+    def start(self, base, number, work):
+        key = f"{base}-{number}"
+        self._open[key] = work
+        self.options[key] = number
+        self._open.pop(base, None)
+"""
+
+
+def test_a_property_that_always_raises_ends_the_path():
+    assert check(decode("base.py", RAISING_PROPERTY.encode()), repairs=False).errors == ()

@@ -102,6 +102,14 @@ def test_excludes_are_patterns_relative_to_the_settings_and_can_take_defaults_ba
     assert names(exclude=("/b.py", "src/*/b.py", "!build/")) == ["build/a.py", "src/b.py"]
 
 
+def test_test_code_is_left_out_unless_it_is_named_or_taken_back() -> None:
+    tree("src/a.py", "tests/pool.py", "src/test/b.py", "src/test_c.py", "src/c_test.py", "conftest.py", "contest/d.py")
+    assert names() == ["contest/d.py", "src/a.py"]
+    assert names("tests", "src/test_c.py") == ["tests/pool.py", "src/test_c.py"]
+    assert names("tests", "src/a.py", force_exclude=True) == ["src/a.py"]
+    assert names(exclude=("!tests/", "!test_*.py")) == ["contest/d.py", "src/a.py", "src/test_c.py", "tests/pool.py"]
+
+
 def test_each_directory_has_its_own_settings() -> None:
     tree("one/a.py", "one/skip/b.py", "two/a.py", "two/skip/b.py")
     ignore("one/pyproject.toml", "[tool.leaklint]", 'exclude = ["skip/"]')

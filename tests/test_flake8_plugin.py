@@ -37,6 +37,17 @@ def test_it_is_on_without_an_option(tmp_path: Path) -> None:
     assert [line for line in flake8(cwd=tmp_path) if " LKL101 " in line] != []
 
 
+@pytest.mark.parametrize(
+    "name", ["tests/pool.py", "package/test/pool.py", "test_pool.py", "pool_test.py", "conftest.py"]
+)
+def test_test_code_is_checked_if_asked_for(tmp_path: Path, name: str) -> None:
+    leaking_file(tmp_path, name)
+    leaking_file(tmp_path, "contest/pool.py")
+    assert {line.split(":")[0] for line in flake8("--select", "LKL", cwd=tmp_path)} == {"contest/pool.py"}
+    lines = flake8("--select", "LKL", "--leaklint-tests", cwd=tmp_path)
+    assert {line.split(":")[0] for line in lines} == {"contest/pool.py", name}
+
+
 def test_flake8_reads_standard_input(tmp_path: Path) -> None:
     (line,) = flake8("--select", "LKL", "--stdin-display-name", "a/b.py", "-", cwd=tmp_path, stdin=LEAKING.encode())
     assert line.startswith(f"a/b.py:{LEAK_LINE}:")
@@ -99,7 +110,7 @@ def test_rules_that_are_off_must_be_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Plugin, "asked_for", ())
-    Plugin.parse_options(Namespace(select=select, extend_select=extend_select))
+    Plugin.parse_options(Namespace(select=select, extend_select=extend_select, leaklint_tests=False))
     assert Plugin.asked_for == asked_for
 
 
@@ -110,13 +121,17 @@ def test_rules_that_are_off_are_in_the_default_ignore_list(tmp_path: Path) -> No
 
     class Manager:
         ignored: tuple[str, ...] = ()
+        options: tuple[str, ...] = ()
 
         def extend_default_ignore(self, error_codes: list[str]) -> None:
             self.ignored += tuple(error_codes)
 
+        def add_option(self, name: str, **settings: object) -> None:
+            self.options += (name,)
+
     manager = Manager()
     Plugin.add_options(manager)
-    assert manager.ignored == ("LKL2",)
+    assert (manager.ignored, manager.options) == (("LKL2",), ("--leaklint-tests",))
 
 
 def test_nothing_heavy_is_imported_before_a_file_is_checked(tmp_path: Path) -> None:

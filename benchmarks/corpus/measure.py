@@ -11,6 +11,7 @@ from benchmarks.corpus.labels import Subject
 from benchmarks.linting import Checked, check_all
 from benchmarks.releases import Release
 from leaklint.progress import with_progress
+from leaklint.tests_by_name import is_test_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +68,9 @@ def load(names: Sequence[str] = (), path: Path = MANIFEST) -> tuple[Release, ...
 
 
 def measure(release: Release, folder: Path, jobs: int | None, seconds: float) -> Measured:
-    """Check every Python file below `folder`, each for at most `seconds`."""
-    files = sorted(folder.rglob("*.py"))
+    """Check the Python files below `folder`, each for at most `seconds`; test code is left out, as by default."""
+    everything = sorted(folder.rglob("*.py"))
+    files = [path for path in everything if not is_test_code(path.relative_to(folder).as_posix())]
     outcomes = with_progress(check_all(folder, files, jobs, seconds), len(files), str(release))
     checked = tuple(outcomes)
     return Measured(release, folder, sum(path.read_bytes().count(b"\n") for path in files), checked)

@@ -25,6 +25,7 @@ from leaklint.ignore_files import (
 )
 from leaklint.model import FileError
 from leaklint.paths import absolute, inside, shown
+from leaklint.tests_by_name import PATTERNS
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -49,6 +50,7 @@ DEFAULT_EXCLUDE = (
     "node_modules/",
     "site-packages/",
     "venv/",
+    *PATTERNS,
 )
 """Patterns in the syntax of `.gitignore`; `exclude` in the settings adds to them, and takes one back with `!`."""
 

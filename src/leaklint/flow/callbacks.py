@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from leaklint import ir
 from leaklint.flow.iteration import element, known_elements, named_content
-from leaklint.flow.machine import Arguments, Context, Ways
+from leaklint.flow.machine import Arguments, Context, Ways, value_of
 from leaklint.flow.methods import MAPPING_METHODS, is_container
 from leaklint.flow.state import State
 from leaklint.ir_walk import last_part
@@ -150,7 +150,7 @@ def _runs_after_the_loop(node: ir.Node, state: State, context: Context) -> bool:
         return True
     if node.function.name not in ("callback", "push_async_callback"):
         return False
-    stack = context.machine.evaluate(node.function.value, state, context, Ways())[0][1]
+    stack = value_of(node.function.value, state, context, Ways())
     return isinstance(stack, Result) and len(stack.turns) < len(context.turns)
 
 

@@ -18,7 +18,7 @@ from leaklint.flow.caches import (
 )
 from leaklint.flow.events import Mark, Written
 from leaklint.flow.iteration import as_index, content_at, part_of
-from leaklint.flow.machine import Arguments, Context, Valued, Ways
+from leaklint.flow.machine import Arguments, Context, Valued, Ways, value_of
 from leaklint.flow.names import member
 from leaklint.flow.releases import note_store
 from leaklint.flow.state import Raised, State
@@ -149,5 +149,5 @@ def written_key(expression: ir.Expression, value: Value, state: State, context: 
         return Written(expression.at, (own, *inherited))
     if not isinstance(expression, ir.Attribute):
         return Written(expression.at)
-    base = context.machine.evaluate(expression.value, state, context, Ways())[0][1]
+    base = value_of(expression.value, state, context, Ways())
     return Written(expression.at, (Field(base, expression.name),))

@@ -18,7 +18,7 @@ from leaklint.flow.state import Raised, State, condense
 from leaklint.model import Span
 from leaklint.outline import Outline
 from leaklint.summaries import Summary
-from leaklint.values import Turns, Value, is_derived, is_waited_for
+from leaklint.values import Result, Turns, Value, is_derived, is_waited_for
 
 Valued: TypeAlias = "list[tuple[State, Value]]"
 """The paths after an expression, each with its value."""
@@ -164,6 +164,12 @@ class Arguments(msgspec.Struct, frozen=True):
     def everything(self) -> Iterable[Value]:
         """All values, positional ones first."""
         return (*self.positional, *(value for _, value in self.keywords))
+
+
+def value_of(expression: ir.Expression, state: State, context: Context, ways: Ways) -> Value:
+    """The value of an expression on its first path; an unknown one where every path raises, as a property may."""
+    outcomes = context.machine.evaluate(expression, state, context, ways)
+    return outcomes[0][1] if outcomes else Result(expression.at, "value", context.turns)
 
 
 def born(value: Value, at: Span, context: Context) -> Value:

@@ -6,7 +6,7 @@ from leaklint import ir
 from leaklint.flow.caches import evict
 from leaklint.flow.fields import store_attribute, store_item
 from leaklint.flow.iteration import part_of
-from leaklint.flow.machine import Context, Ways
+from leaklint.flow.machine import Context, Ways, value_of
 from leaklint.flow.state import State
 from leaklint.model import Span
 from leaklint.outline import resolve
@@ -19,10 +19,10 @@ def bind(target: ir.Expression, value: Value, at: Span, state: State, context: C
         case ir.Name(id=name):
             _set_variable(name, value, at, state, context)
         case ir.Attribute(value=base, name=name):
-            store_attribute(_value(base, state, context, ways), name, value, at, state, context)
+            store_attribute(value_of(base, state, context, ways), name, value, at, state, context)
         case ir.Subscript(value=base, index=index):
-            container = _value(base, state, context, ways)
-            key = _value(index, state, context, ways)
+            container = value_of(base, state, context, ways)
+            key = value_of(index, state, context, ways)
             store_item(container, key, value, target, state, context)
         case ir.Display(items=items):
             for position, item in enumerate(items):
@@ -44,10 +44,6 @@ def _set_variable(name: str, value: Value, at: Span, state: State, context: Cont
             evict(variable, None, at, state, context)
         return
     state.frames.setdefault(frame, {})[name] = value
-
-
-def _value(expression: ir.Expression, state: State, context: Context, ways: Ways) -> Value:
-    return context.machine.evaluate(expression, state, context, ways)[0][1]
 
 
 def _part(item: ir.Expression, value: Value, position: int, count: int, state: State) -> Value:
