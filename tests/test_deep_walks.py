@@ -98,6 +98,7 @@ class Base:
 
     @property
     def options(self):
+        self._open.pop("options", None)
         raise NotImplementedError
 
     def run(self, base, number, work):
