@@ -50,10 +50,14 @@ class EvictedWords:
 
     def is_named(self, word: str, but: str) -> bool:
         """Whether a file other than `but` may mean the attribute or variable of this name in that file."""
+        found = self.files_that_name(word)
+        return found is None or any(_means(path, word, module_word(but)) for path in found - {but})
+
+    def files_that_name(self, word: str) -> set[str] | None:
+        """The files in which the word stands; None if the project is too large to be searched."""
         if word not in self._named:
             self._named[word] = self._files_with(re.compile(rb"\b%s\b" % word.encode("utf-8", "backslashreplace")))
-        found = self._named[word]
-        return found is None or any(_means(path, word, module_word(but)) for path in found - {but})
+        return self._named[word]
 
     def _files_with(self, pattern: re.Pattern[bytes]) -> set[str] | None:
         """The files in which something is found; None if there is too much to search."""

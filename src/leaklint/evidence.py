@@ -17,6 +17,7 @@ from leaklint.flow.events import Birth, Eviction, Exit, Held, Insertion, Mark, P
 from leaklint.flow.walk import unused_routines, walk_module
 from leaklint.keys import Match, compare, shares_a_part
 from leaklint.link import Linked
+from leaklint.lives import Life, is_brief, life
 from leaklint.outline import Outline, family, label_of, outline
 from leaklint.usage import ends_a_life, growing
 from leaklint.values import Element, Entry, Field, Global, Instance, Parameter, Result, Value, holes, mentions, word
@@ -64,6 +65,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """Insertions of walks that ran out of their budget: what became of the entries is not known."""
     given_up: tuple[str, ...] = ()
     """The functions of the module that these walks began with, and those that none was begun with for lack of it."""
+    module: ir.Module = ir.Module("", ())
+    """The module alone."""
 
     def project_evicts(self, name: str) -> bool:
         """Whether some other file of the project may evict from a container that goes by this name: `_clients`."""
@@ -72,6 +75,14 @@ class Evidence(msgspec.Struct, frozen=True):
     def project_names(self, name: str) -> bool:
         """Whether some other file of the project may mean the module's container that goes by this name."""
         return self.linked is not None and self.linked.names(name)
+
+    def is_of_one_operation(self, class_name: str) -> bool:
+        """Whether each object of the class is made by a function for itself, as far as the project shows."""
+        return is_brief(word(class_name).rpartition(".")[2], self._life)
+
+    def _life(self, name: str) -> Life:
+        own = life(self.module, name, is_package=self.module.path.endswith("__init__.py"))
+        return own if own.may_last or self.linked is None else own.beside(self.linked.life(name))
 
 
 def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> Evidence:
@@ -86,7 +97,7 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
     names = (walk.function.partition("@")[0] for walk in begun if not walk.is_complete and not label_of(walk.function))
     given_up = tuple(dict.fromkeys(names))
     return Evidence(
-        found, walks, stories, unused_routines(found), lines, bounded, growing(found), linked, cut, given_up
+        found, walks, stories, unused_routines(found), lines, bounded, growing(found), linked, cut, given_up, module
     )
 
 

@@ -57,8 +57,18 @@ def growing_stories(evidence: Evidence) -> Iterator[Story]:
     for story in (*evidence.stories, *evidence.cut_short):
         if ends_a_life(story.walk.function) or not only_grows(evidence, story.insertion.cache):
             continue
-        if not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays):
+        has_stayed = not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays)
+        if has_stayed and not _goes_with_its_owner(evidence, story.insertion.cache):
             yield story
+
+
+def _goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
+    """Whether the container belongs to an object that is made for one operation."""
+    match cache:
+        case Field(base=Instance(class_name=owner)):
+            return not is_shared(evidence, cache) and evidence.is_of_one_operation(owner)
+        case _:
+            return False
 
 
 def only_grows(evidence: Evidence, cache: Value) -> bool:

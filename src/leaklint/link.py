@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from leaklint import ir
+from leaklint.lives import Life
 from leaklint.model import MODULES_APART, Span
 from leaklint.outline import Blueprint, Outline, label_of, resolve_dotted
 from leaklint.paths import shown
@@ -40,6 +41,8 @@ class Linked(msgspec.Struct, frozen=True, eq=False):
     """Whether another file of the project evicts from what goes by a name."""
     names: Callable[[str], bool]
     """Whether another file of the project names what goes by a name in this one."""
+    life: Callable[[str], Life]
+    """What the other files of the project do with the objects of a class of this one."""
 
     def place(self, at: Span) -> tuple[str, Span] | None:
         """The path and the place in it of something that stands in another module; None if it does not."""
@@ -181,6 +184,7 @@ class _Linker:
             paths={line: shown(path_of(self._home, label)) for line, label in self._first_lines.items()},
             evicts=lambda name: self._project.evicts(self._path, name),
             names=lambda name: self._project.names(self._path, name),
+            life=lambda name: self._project.life(self._path, name),
         )
 
     def _leave_outside(self, one: Unit) -> None:

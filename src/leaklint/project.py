@@ -25,6 +25,7 @@ from leaklint.basis import Dependency, Kind, Question, answer
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.evicted_words import EvictedWords
 from leaklint.extract import extract, parse
+from leaklint.lives import Life, life
 from leaklint.model import MODULES_APART
 from leaklint.paths import absolute
 from leaklint.places import LARGEST, Home, home_of, kind_of_module, path_of
@@ -39,6 +40,9 @@ _EVICTION = re.compile(rb"\bdel\b|=\s*\{|\.(?:%s)\b" % b"|".join(word.encode() f
 
 
 _IMPORTED = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import\b", re.MULTILINE)
+
+MOST_USERS = 12
+"""How many files may name a class that is looked for in all of them."""
 
 
 class Loaded(msgspec.Struct, frozen=True, eq=False):
@@ -63,6 +67,7 @@ class Project:
         self._modules: dict[str, Loaded | None] = {}
         self._words: dict[str, EvictedWords] = {}
         self._bytes: dict[str, tuple[bool, tuple[tuple[int, str], ...]]] = {}
+        self._lives: dict[str, Life] = {}
         self._asked: dict[Question, None] = {}
         self._answers: dict[Question, str] = {}
 
@@ -149,6 +154,23 @@ class Project:
         """Whether another file of the project may mean the attribute or variable of this name in the file."""
         return self._words_around(path).is_named(name, absolute(path))
 
+    def life(self, path: str, name: str) -> Life:
+        """What the other files of the project do with the objects of the file's class, or function, of this name."""
+        files = self._words_around(path).files_that_name(name)
+        others = sorted((files or set()) - {absolute(path)})
+        if files is None or len(others) > MOST_USERS:
+            return Life(may_last=True)
+        found = Life()
+        for other in others:
+            found = found.beside(self._life_in(other, name))
+        return found
+
+    def _life_in(self, path: str, name: str) -> Life:
+        key = f"{path}\0{name}"
+        if key not in self._lives:
+            self._lives[key] = _life_in(path, name)
+        return self._lives[key]
+
     def _words_around(self, path: str) -> EvictedWords:
         root = self.home(path).root
         self._ask("words", root)
@@ -184,6 +206,17 @@ def _look_into(path: str) -> tuple[bool, tuple[tuple[int, str], ...]]:
     looks_like_it = _INSERTION.search(data) is not None and _EVICTION.search(data) is not None
     names = dict.fromkeys(name.decode(errors="replace") for name in _IMPORTED.findall(data))
     return looks_like_it, tuple((len(name) - len(name.lstrip(".")), name.lstrip(".")) for name in names)
+
+
+def _life_in(path: str, name: str) -> Life:
+    """What a file does with the objects of a class; one that cannot be read may do anything."""
+    try:
+        if not _is_readable(path):
+            return Life(may_last=True)
+        module = extract(parse(decode(path, Path(path).read_bytes())), path)
+        return life(module, name, is_package=Path(path).name == "__init__.py")
+    except (SourceError, OSError, ValueError, RecursionError):
+        return Life(may_last=True)
 
 
 def _is_readable(path: str) -> bool:
