@@ -119,7 +119,7 @@ def _is_asked_in_the_end(function: ir.Function, variable: str, call: msgspec.Str
     if not mentions or any(_gets_away(node, parents) for node, parents in mentions):
         return False
     _, last = max(mentions, key=lambda mention: (mention[0].at.line, mention[0].at.column))
-    return not _is_for_nothing(last)
+    return _is_looked_into(last) or not _is_for_nothing(last)
 
 
 def _is_endless(loop: ir.While) -> bool:
@@ -147,17 +147,31 @@ def _gets_away(node: msgspec.Struct, parents: Parents) -> bool:
     match parents[0]:
         case ir.Attribute():
             # A method that is handed over takes its object along.
-            return isinstance(parents[1], ir.Argument | ir.Pair | ir.Display)
-        case ir.Argument() if isinstance(parents[1], ir.Call):
-            called = parents[1].function
-            # A class keeps what its constructor gets, and a method what its object is given.
-            return not (isinstance(called, ir.Name) and called.id.lstrip("_")[:1].islower())
+            return isinstance(parents[1], ir.Pair | ir.Display) or _is_given_away(parents[1:])
+        case ir.Argument():
+            return _is_given_away(parents)
         case ir.Subscript(value=value):
             return value is not node
         case ir.WithItem() | ir.If() | ir.Not() | ir.Boolean() | ir.Compare() | ir.Assert() | ir.For() | ir.Clause():
             return False
         case _:
             return True
+
+
+def _is_given_away(parents: Parents) -> bool:
+    """Whether a value is an argument of what may keep it: a class does in its objects, a method in its own object."""
+    match parents:
+        case (ir.Argument(), ir.Call(function=ir.Name(id=called)), *_):
+            return not called.lstrip("_")[:1].islower()
+        case _:
+            return isinstance(parents[0], ir.Argument)
+
+
+def _is_looked_into(parents: Parents) -> bool:
+    """Whether an attribute is read that is no method which is called."""
+    return isinstance(parents[0], ir.Attribute) and not (
+        isinstance(parents[1], ir.Call) and parents[1].function is parents[0]
+    )
 
 
 def _is_for_nothing(parents: Parents) -> bool:
