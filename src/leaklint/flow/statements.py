@@ -231,12 +231,18 @@ def _run_side(body: tuple[ir.Statement, ...], paths: list[State], context: Conte
 
 
 def _settle(sides: list[_Side], questioned: set[tuple[Value, Value]], ways: Ways) -> list[State]:
-    """Join the sides. An entry that the test asked about and one side evicts is gone on the other side too."""
+    """Join the sides. An entry that the test asked about and one side evicts is gone on the other side too.
+
+    A side that is not to evict it leaves it in whatever raises there.
+    """
     for slot in questioned:
         holding = [[path for path in side.paths() if slot in path.entries] for side in sides]
-        some_evict = any(len(kept) < len(side.paths()) for kept, side in zip(holding, sides, strict=True))
-        if some_evict:
-            for path in (path for kept in holding for path in kept):
+        if all(len(kept) == len(side.paths()) for kept, side in zip(holding, sides, strict=True)):
+            continue
+        for kept, side in zip(holding, sides, strict=True):
+            keeps = bool(kept) and len(kept) == len(side.paths())
+            raising = [path for path, _ in side.ways.raises if slot in path.entries] if keeps else []
+            for path in (*kept, *raising):
                 forget([slot], path)
     for side in sides:
         ways.returns.extend(side.ways.returns)
