@@ -134,9 +134,11 @@ def _is_short_gap(removal: Removal, held: Held) -> bool:
         return False
     is_in_helper = shared_depth(insertion.stack, eviction.stack) < len(insertion.stack)
     own = insertion.place.function if is_in_helper else None
-    raises = [mark for mark in held.history if mark.kind == "raise"]
-    is_meant = any(mark.callee in _MEANT_TO_RAISE for mark in raises)
-    return bool(raises) and not (is_meant or raises[0].waits or raises[0].place.function == own)
+    first = next((mark for mark in held.history if mark.kind == "raise"), None)
+    if first is None:
+        return False
+    # What a handler around raises then in its place is no other reason.
+    return not (first.callee in _MEANT_TO_RAISE or first.waits or first.place.function == own)
 
 
 _MEANT_TO_RAISE = frozenset(["assert", "raise", "yield"])
