@@ -120,8 +120,19 @@ def _stories(walk: Walk) -> list[Story]:
             ),
         )
         for insertion, kept in stays.items()
-        if holes(insertion.key)
+        if not all(map(_is_thread_number, holes(insertion.key)))
     ]
+
+
+def _is_thread_number(value: Value) -> bool:
+    """Whether the value is the number of a thread: the system gives it to another one when the thread is gone."""
+    match value:
+        case Result(callee=callee):
+            return callee.rpartition(".")[2] in ("get_ident", "get_native_id")
+        case Field(base=Result(callee=callee), name="ident" | "native_id"):
+            return callee.rpartition(".")[2] in ("current_thread", "main_thread")
+        case _:
+            return False
 
 
 def _is_sibling(other: Insertion, insertion: Insertion) -> bool:
