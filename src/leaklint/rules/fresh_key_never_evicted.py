@@ -70,10 +70,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leaklint.evidence import Evidence
+from leaklint.flow.events import Insertion
 from leaklint.growth import growing_stories, is_identity, outlives_operations, why_fresh
 from leaklint.rule import Report, Rule
 from leaklint.telling import code, key_words, never_evicted
-from leaklint.values import Value, within
+from leaklint.values import Applied, Constant, Entry, Value, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -81,12 +82,20 @@ def check(evidence: Evidence) -> Iterable[Report]:
     for story in growing_stories(evidence):
         reason = why_fresh(evidence, story.insertion.key)
         insertion = story.insertion
-        # A set of keys that were seen weighs little, and is often made for one run.
-        if reason is not None and insertion.value != insertion.key and outlives_operations(evidence, insertion.cache):
+        if reason is not None and not _weighs_little(insertion) and outlives_operations(evidence, insertion.cache):
             key, cache = key_words(evidence, story), code(insertion.cache)
             message = f"{key} enters {cache} and nothing ever evicts it; {reason}"
             advice = f"Evict the entry from {cache} when the operation is over{_or_weak(insertion.key)}."
             yield never_evicted(RULE.code, evidence, story, message, advice)
+
+
+def _weighs_little(insertion: Insertion) -> bool:
+    """Whether it notes that a key was seen, which is often for one run, or counts how often it comes again."""
+    match insertion.value:
+        case Applied(function="+" | "-", arguments=(Entry() as before, Constant())):
+            return before == Entry(insertion.cache, insertion.key)
+        case value:
+            return value == insertion.key
 
 
 def _or_weak(key: Value) -> str:
