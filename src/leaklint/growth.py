@@ -14,6 +14,7 @@ from leaklint import ir
 from leaklint.evidence import Evidence, Story, cache_name, is_bounded, may_be_same_cache
 from leaklint.flow.events import Eviction, Insertion, Release, Walk
 from leaklint.keys import Match, compare
+from leaklint.model import Span
 from leaklint.outline import Blueprint, Routine, ancestry, label_of
 from leaklint.usage import ends_a_life, looked_up
 from leaklint.values import (
@@ -370,11 +371,34 @@ def _item_name(hole: Value) -> str | None:
 
 
 def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
-    """The ends of single values whose entry stays in the container on some way out without an exception."""
+    """The ends of single values whose entry stays in the container on some way out without an exception.
+
+    Where a loop in the middle of the owner's life ends the values that have not ended yet, ended ones stay on purpose.
+    """
+    if any(_picks_what_goes_on(release, cache) for walk in evidence.walks for release in walk.releases):
+        return
     for walk in evidence.walks:
         for release in _kept(walk):
             if may_be_same_cache(release.cache, cache) and not _is_of_all(release):
                 yield release
+
+
+def _picks_what_goes_on(release: Release, cache: Value) -> bool:
+    """Whether a loop over the container asks before it ends a value; at the end of everything all do."""
+    functions = (release.place.function, *(place.function for place in release.stack))
+    if any(map(ends_a_life, functions)) or not may_be_same_cache(release.cache, cache):
+        return False
+    return any(
+        isinstance(part, Element)
+        and mentions(part.iterable, release.cache)
+        and any(_is_inside(guard.place.at, part.loop) for guard in release.around)
+        for part in within(release.key)
+    )
+
+
+def _is_inside(inner: Span, outer: Span) -> bool:
+    begin, end = (outer.line, outer.column), (outer.end_line, outer.end_column)
+    return begin <= (inner.line, inner.column) and (inner.end_line, inner.end_column) <= end
 
 
 def _kept(walk: Walk) -> Iterator[Release]:
