@@ -205,11 +205,25 @@ def _left_by_an_exception(story: Story, removal: Removal) -> Held | None:
     stays = [
         (way_out, held)
         for way_out, held in story.stays
-        if not _is_short_gap(removal, held) and not (is_waited_out and not _ends_waiting(held))
+        if not _is_short_gap(removal, held)
+        and not (is_waited_out and not _ends_waiting(held))
+        and not _is_end_of_memo(story, held)
     ]
     uncaught = [held for way_out, held in stays if way_out.kind == "raise" and raised_in(held.history)]
     swallowed = [held for _, held in stays if raised_in(held.history) and guilty_jump(story, held) is None]
     return next(iter((*uncaught, *swallowed)), None)
+
+
+def _is_end_of_memo(story: Story, held: Held) -> bool:
+    """Whether what raises is the end of a value that is looked up for that, and made if it is missing: `close_pool`."""
+    first = next((mark for mark in held.history if mark.kind == "raise"), None)
+    return (
+        first is not None
+        and story.insertion.is_made_when_missed
+        and any(
+            release.place == first.place and release.cache == story.insertion.cache for release in story.walk.releases
+        )
+    )
 
 
 def _ends_waiting(held: Held) -> bool:
