@@ -14,7 +14,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.evidence import Evidence, gather, place_at, shared_depth
-from leaklint.extract import extract, parse
+from leaklint.extract import TOO_DEEP, deepest_line, extract, parse
 from leaklint.flow.events import Place
 from leaklint.link import Linked, link
 from leaklint.model import MODULES_APART, FileError, FileReport, Finding, Step
@@ -36,7 +36,10 @@ LARGEST = 3 * 2**20
 """Bytes of the largest file that is analysed; people do not write such files."""
 
 CALLS_NESTED = 4_000
-"""Python's calls inside one another while functions are walked; the stack of a thread has room for many more."""
+"""Python's calls inside one another while a file is analysed; the stack of a thread has room for many more.
+
+Python's parser takes this for its measure too: with the usual limit it refuses a few thousand `elif` or operands.
+"""
 
 _ROUNDS = 20
 """Repairs take findings away and bring none, so that a file needs few rounds; this is against doing it for ever."""
@@ -59,6 +62,18 @@ class Repaired(msgspec.Struct, frozen=True):
     left: tuple[Finding, ...]
 
 
+@contextmanager
+def _deeper_calls() -> Iterator[None]:
+    """A walk through twelve calls, each in some blocks of its own, nests more deeply than Python allows by default."""
+    allowed = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(allowed, CALLS_NESTED))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(allowed)
+
+
+@_deeper_calls()
 def check(
     source: Source, tree: ast.Module | None = None, *, repairs: bool = True, project: Project | None = None
 ) -> FileReport:
@@ -78,6 +93,7 @@ def check(
     return FileReport(source.path, findings, given_up=analysis.evidence.given_up)
 
 
+@_deeper_calls()
 def analyze(source: Source, tree: ast.Module | None = None, project: Project | None = None) -> Analysis:
     """Read a file and what it uses of its project, and ask the rules.
 
@@ -87,28 +103,20 @@ def analyze(source: Source, tree: ast.Module | None = None, project: Project | N
     if len(source.data) > LARGEST:
         raise SourceError(source.path, f"larger than {LARGEST // 2**20} MiB: such a file is generated, it is left out")
     parsed = tree if tree is not None else parse(source)
+    try:
+        return _analyzed(source, parsed, project)
+    except RecursionError as error:
+        raise SourceError(source.path, TOO_DEEP, deepest_line(parsed)) from error
+
+
+def _analyzed(source: Source, parsed: ast.Module, project: Project | None) -> Analysis:
     is_candidate = bytes_may_leak(source.data) and tree_may_leak(parsed)
     has_others = project is not None and may_leak_with_others(parsed, source.path, project)
     is_seen = is_candidate or has_others
     module = extract(parsed, source.path) if is_seen else ir.Module(source.path, ())
-    try:
-        linked = _linked(module, project, has_others=has_others) if is_seen and project is not None else None
-        with _deeper_calls():
-            evidence = gather(module, source.text, linked)
-    except RecursionError as error:
-        raise SourceError(source.path, "nested too deeply to analyse", None, None) from error
+    linked = _linked(module, project, has_others=has_others) if is_seen and project is not None else None
+    evidence = gather(module, source.text, linked)
     return Analysis(source, module, evidence, tuple(_reports(evidence)))
-
-
-@contextmanager
-def _deeper_calls() -> Iterator[None]:
-    """A walk through twelve calls, each in some blocks of its own, nests more deeply than Python allows by default."""
-    allowed = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(allowed, CALLS_NESTED))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(allowed)
 
 
 def _linked(module: ir.Module, project: Project, *, has_others: bool) -> Linked | None:
@@ -207,6 +215,7 @@ def _step(note: Note, path: str, linked: Linked | None) -> Step:
     return Step(*(elsewhere or (path, note.place.at)), note.text)
 
 
+@_deeper_calls()
 def repair(
     source: Source, accept: Callable[[Finding], bool], unsafe: bool = False, project: Project | None = None
 ) -> Repaired:

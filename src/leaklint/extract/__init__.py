@@ -10,7 +10,7 @@ from leaklint.extract.statements import block
 from leaklint.extract.syntax import TOO_DEEP, parse
 from leaklint.source import SourceError
 
-__all__ = ["extract", "parse"]
+__all__ = ["TOO_DEEP", "deepest_line", "extract", "parse"]
 
 
 def extract(tree: ast.Module, path: str, first_line: int = 0) -> ir.Module:
@@ -23,10 +23,11 @@ def extract(tree: ast.Module, path: str, first_line: int = 0) -> ir.Module:
             ast.increment_lineno(tree, first_line)
         return ir.Module(path, block(tree.body, module_scope()))
     except RecursionError as error:
-        raise SourceError(path, TOO_DEEP, _deepest_line(tree)) from error
+        raise SourceError(path, TOO_DEEP, deepest_line(tree)) from error
 
 
-def _deepest_line(tree: ast.Module) -> int:
+def deepest_line(tree: ast.Module) -> int:
+    """Find the line of what has the most nodes around it."""
     line = 1
     level: list[ast.AST] = [tree]
     while level:

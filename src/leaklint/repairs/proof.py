@@ -12,10 +12,11 @@ import re
 import warnings
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from leaklint.repairs.refusal import Refusal, RefusedError
-from leaklint.repairs.tokens import physical_lines, read_tokens
+from leaklint.repairs.tokens import Tokens, physical_lines, read_tokens
+from leaklint.repairs.too_much import why_libcst_is_not_asked
 from leaklint.source import Source, SourceError, apply_edits, decode, newline
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ _SHOWN = 60
 _FORMATTED = re.compile(r"[a-zA-Z]*[fFtT]")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+Texts: TypeAlias = tuple[Counter[str], Counter[str]]
+"""How often each comment and each string literal stands in a file."""
 
 
 def prove(
@@ -52,12 +56,13 @@ def compare(
     """Why `after` is not `before` with `edits` and nothing else, or not valid; None if it is."""
     try:
         old_tree, new_tree = _tree(before, "the file"), _tree(after, "the repaired file")
+        new_tokens = _tokens(after)
         _require_same_bytes_outside(before, after, edits)
-        _require_texts_kept(before, after, new_tree, _literals_of(dropped))
+        _require_texts_kept(before, _texts(after, new_tokens, new_tree), _literals_of(dropped))
         _require_same_functions(before, old_tree, new_tree, edits)
         if not is_known:
-            _require_round_trip(before, "the file")
-        _require_round_trip(after, "the repaired file")
+            _require_round_trip(before, _tokens(before), "the file")
+        _require_round_trip(after, new_tokens, "the repaired file")
     except RefusedError as error:
         return error.refusal
     return None
@@ -92,13 +97,13 @@ def _literals_of(expressions: Sequence[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     for expression in expressions:
         source = decode("", f"({expression})\n".encode())
-        found += _texts(source, ast.parse(source.text))[1]
+        found += _texts(source, _tokens(source), ast.parse(source.text))[1]
     return found
 
 
-def _require_texts_kept(before: Source, after: Source, new_tree: ast.Module, dropped: Counter[str]) -> None:
+def _require_texts_kept(before: Source, after: Texts, dropped: Counter[str]) -> None:
     old_comments, old_literals = _texts_before(before)
-    new_comments, new_literals = _texts(after, new_tree)
+    new_comments, new_literals = after
     for lost, what in ((old_comments - new_comments, "comment"), (old_literals - dropped - new_literals, "string")):
         if lost:
             raise RefusedError(f"the {what} {_shortened(next(iter(lost)))} would be lost")
@@ -110,14 +115,17 @@ def _shortened(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=2)
-def _texts_before(source: Source) -> tuple[Counter[str], Counter[str]]:
+def _texts_before(source: Source) -> Texts:
     """The texts of a file that many repairs are held against."""
-    return _texts(source, ast.parse(source.data))
+    return _texts(source, _tokens(source), ast.parse(source.data))
 
 
-def _texts(source: Source, tree: ast.Module) -> tuple[Counter[str], Counter[str]]:
+def _tokens(source: Source) -> Tokens:
+    return read_tokens(source.text, physical_lines(source.text))
+
+
+def _texts(source: Source, tokens: Tokens, tree: ast.Module) -> Texts:
     """Comments and string literals; of f-strings the texts between the holes, as the holes may be edited."""
-    tokens = read_tokens(source.text, physical_lines(source.text))
     literals = (source.text[start:end] for start, end in tokens.literals)
     found = Counter(literal for literal in literals if not _FORMATTED.match(literal))
     for node in ast.walk(tree):
@@ -135,13 +143,31 @@ def _require_same_functions(before: Source, old_tree: ast.Module, new_tree: ast.
         first, last = _region(before, function)
         touching = range(bisect_left(ends, first), bisect_right(starts, last))
         inside.update(touching)
-        if not touching and (name not in new or ast.dump(function) != ast.dump(new[name])):
+        if not touching and (name not in new or not _is_same(function, new[name])):
             raise RefusedError(f"the function {name[0]}, line {function.lineno}, would change though no edit is in it")
     if len(inside) == len(edits):
         for function in [*old.values(), *new.values()]:
             function.body = []
-        if ast.dump(old_tree) != ast.dump(new_tree):
+        if not _is_same(old_tree, new_tree):
             raise RefusedError("code outside the edited functions would change")
+
+
+def _is_same(one: ast.AST, other: ast.AST) -> bool:
+    """Whether two trees say the same, wherever it stands; without recursion, as a chain of `elif` may be long."""
+    pending: list[tuple[object, object]] = [(one, other)]
+    while pending:
+        left, right = pending.pop()
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, ast.AST):
+            pending.extend((getattr(left, name, None), getattr(right, name, None)) for name in left._fields)
+        elif isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            pending.extend(zip(left, right, strict=True))
+        elif left != right:
+            return False
+    return True
 
 
 def _functions(tree: ast.Module) -> dict[tuple[str, int], Function]:
@@ -169,8 +195,11 @@ def _region(source: Source, function: Function) -> tuple[int, int]:
     return starts[first - 1], starts[last] if last < len(starts) else len(source.text)
 
 
-def _require_round_trip(source: Source, which: str) -> None:
+def _require_round_trip(source: Source, tokens: Tokens, which: str) -> None:
     """LibCST must read the file and give it back byte for byte; it dies of few things, so anything is a refusal."""
+    reason = why_libcst_is_not_asked(tokens)
+    if reason is not None:
+        raise RefusedError(f"{which} has {reason}")
     import libcst
 
     try:
