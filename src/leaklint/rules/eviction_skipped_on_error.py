@@ -74,6 +74,7 @@ from leaklint.flow.events import Eviction, Held, Removal
 from leaklint.flow.loops import is_endless
 from leaklint.ir_walk import in_scope
 from leaklint.rule import Report, Rule
+from leaklint.task_groups import fails_with_its_owner
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
 from leaklint.values import Group, Result, Value, is_waited_for
 
@@ -103,9 +104,16 @@ def _skipped(evidence: Evidence, story: Story) -> Iterable[Report]:
     if removal is None or any(not raised_in(held.history) for _, held in story.stays):
         return
     held = _left_by_an_exception(story, removal)
-    if held is not None and not _is_kept_by_others(evidence, story):
+    if held is not None and not _is_kept_by_others(evidence, story) and not _ends_its_owner(evidence, story):
         depth = shared_depth(story.insertion.stack, removal.eviction.stack)
         yield _report(evidence, story, removal.eviction, held, why, depth)
+
+
+def _ends_its_owner(evidence: Evidence, story: Story) -> bool:
+    """Whether the entry is put in by a task whose failure is the end of the object that has the container."""
+    insertion = story.insertion
+    functions = {story.walk.function, insertion.place.function, *(place.function for place in insertion.stack)}
+    return any(fails_with_its_owner(evidence, function, insertion.cache) for function in functions)
 
 
 def _ends_an_endless_loop(evidence: Evidence, story: Story, removal: Removal) -> bool:
