@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from leaklint import ir
 from leaklint.evidence import Evidence, Story, cache_name, is_bounded, may_be_same_cache
 from leaklint.flow.events import Eviction, Insertion, Release, Walk
+from leaklint.ir_walk import in_scope, last_part
 from leaklint.keys import Match, compare
 from leaklint.model import Span
 from leaklint.outline import Blueprint, Routine, ancestry, label_of
@@ -379,7 +380,8 @@ def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
         return
     for walk in evidence.walks:
         for release in _kept(walk):
-            if may_be_same_cache(release.cache, cache) and not _is_of_all(release):
+            is_single = may_be_same_cache(release.cache, cache) and not _is_of_all(release)
+            if is_single and not _is_marked(evidence, release):
                 yield release
 
 
@@ -405,6 +407,39 @@ def _kept(walk: Walk) -> Iterator[Release]:
     if not ends_a_life(walk.function):
         ways_out = (way_out for way_out in walk.exits if way_out.kind != "raise")
         yield from dict.fromkeys(release for way_out in ways_out for release in way_out.released)
+
+
+def _is_marked(evidence: Evidence, release: Release) -> bool:
+    """Whether whoever ends the value notes on it that it has ended, and asks for that note: what is found is kept."""
+    routine = evidence.outline.routines.get(release.place.function)
+    if routine is None:
+        return False
+    given = [node for node in routine.nodes if isinstance(node, ir.Call) and node.arguments]
+    called = {last_part(call.function) for call in given}
+    near = (other for other in evidence.outline.routines.values() if other.function.name in called)
+    return any(not _asked(one).isdisjoint(_noted(one)) for one in (routine, *near))
+
+
+def _noted(routine: Routine) -> set[tuple[str, str]]:
+    """Variables and their attributes that the routine sets to True."""
+    return {
+        (target.value.id, target.name)
+        for node in routine.nodes
+        if isinstance(node, ir.Assign) and isinstance(node.value, ir.Constant) and node.value.value == "True"
+        for target in node.targets
+        if isinstance(target, ir.Attribute) and isinstance(target.value, ir.Name) and target.value.id != "self"
+    }
+
+
+def _asked(routine: Routine) -> set[tuple[str, str]]:
+    """Variables and their attributes that a test of the routine is about."""
+    tests = [node.test for node in routine.nodes if isinstance(node, ir.If)]
+    parts = [part for test in tests for part in in_scope(test)]
+    return {
+        (part.value.id, part.name)
+        for part in parts
+        if isinstance(part, ir.Attribute) and isinstance(part.value, ir.Name)
+    }
 
 
 def _is_of_all(release: Release) -> bool:
