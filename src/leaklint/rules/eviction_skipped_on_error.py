@@ -70,7 +70,7 @@ from leaklint.evidence import (
     raised_in,
     shared_depth,
 )
-from leaklint.flow.events import Eviction, Held, Removal
+from leaklint.flow.events import Eviction, Held, Mark, Removal
 from leaklint.flow.loops import is_endless
 from leaklint.ir_walk import in_scope
 from leaklint.rule import Report, Rule
@@ -103,7 +103,7 @@ def _skipped(evidence: Evidence, story: Story) -> Iterable[Report]:
         why = "is evicted only on this exception"
     if removal is None or any(not raised_in(held.history) for _, held in story.stays):
         return
-    held = _left_by_an_exception(story, removal)
+    held = _left_by_an_exception(evidence, story, removal)
     if held is not None and not _is_kept_by_others(evidence, story) and not _ends_its_owner(evidence, story):
         depth = shared_depth(story.insertion.stack, removal.eviction.stack)
         yield _report(evidence, story, removal.eviction, held, why, depth)
@@ -131,7 +131,7 @@ def _ends_an_endless_loop(evidence: Evidence, story: Story, removal: Removal) ->
     )
 
 
-def _is_short_gap(removal: Removal, held: Held) -> bool:
+def _is_short_gap(evidence: Evidence, removal: Removal, held: Held) -> bool:
     """Whether only plain calls stand between the insertion and the `try` whose `finally` evicts.
 
     Strictly each of them can raise. What people put there makes a stream, a name, a log line: the author knew about
@@ -143,10 +143,22 @@ def _is_short_gap(removal: Removal, held: Held) -> bool:
     is_in_helper = shared_depth(insertion.stack, eviction.stack) < len(insertion.stack)
     own = insertion.place.function if is_in_helper else None
     first = next((mark for mark in held.history if mark.kind == "raise"), None)
-    if first is None:
+    if first is None or _is_behind(evidence, first, eviction):
         return False
     # What a handler around raises then in its place is no other reason.
     return not (first.callee in _MEANT_TO_RAISE or first.waits or first.place.function == own)
+
+
+def _is_behind(evidence: Evidence, mark: Mark, eviction: Eviction) -> bool:
+    """Whether the mark stands in the `try` whose `finally` evicts: what skipped the eviction is in the `finally`."""
+    routine = evidence.outline.routines.get(eviction.place.function)
+    nodes = routine.nodes if routine is not None and mark.place.function == eviction.place.function else ()
+    tries = (node for node in nodes if isinstance(node, ir.Try) and node.final)
+    return any(
+        node.at.line <= mark.place.at.line
+        and node.final[0].at.line <= eviction.place.at.line <= node.final[-1].at.end_line
+        for node in tries
+    )
 
 
 _MEANT_TO_RAISE = frozenset(["assert", "raise", "yield"])
@@ -206,14 +218,14 @@ def _waited_for(evidence: Evidence, value: Value, held: Held) -> bool:
     return first.waits or routine is None or not routine.function.is_async
 
 
-def _left_by_an_exception(story: Story, removal: Removal) -> Held | None:
+def _left_by_an_exception(evidence: Evidence, story: Story, removal: Removal) -> Held | None:
     """The entry as an exception leaves it; one that a jump in a handler leaves is LKL103's, if none gets out."""
     handled = [other for other in story.removals if not other.eviction.is_final]
     is_waited_out = any(mark.is_cancelled for other in handled for mark in other.history)
     stays = [
         (way_out, held)
         for way_out, held in story.stays
-        if not _is_short_gap(removal, held)
+        if not _is_short_gap(evidence, removal, held)
         and not (is_waited_out and not _ends_waiting(held))
         and not _is_end_of_memo(story, held)
     ]
