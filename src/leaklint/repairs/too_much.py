@@ -19,6 +19,7 @@ DEEPEST_PATTERN = 6
 
 OPENING = frozenset("([{")
 CLOSING = frozenset(")]}")
+SEPARATING = frozenset(",;")
 
 
 def why_libcst_is_not_asked(tokens: Tokens) -> str | None:
@@ -45,7 +46,7 @@ def why_libcst_is_not_asked(tokens: Tokens) -> str | None:
 def _count(token: Token, lengths: list[int]) -> None:
     if token.text in CLOSING and len(lengths) > 1:
         lengths.pop()
-    elif token.text == ",":
+    elif token.text in SEPARATING:
         lengths[-1] = 0
     else:
         lengths[-1] += 1
