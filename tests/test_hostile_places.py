@@ -67,7 +67,8 @@ IMPORTS = {
     },
     "a package that is its own module": {
         "ring/__init__.py": "from .ring import Ring\nfrom ring import ring\nfrom . import *\n",
-        "ring/ring.py": "from ring import Ring, ring\nfrom .ring import Ring as Old\n\n\nclass Ring(Ring, Old):\n    pass\n",
+        "ring/ring.py": "from ring import Ring, ring\nfrom .ring import Ring as Old\n\n"
+        "class Ring(Ring, Old):\n    pass\n",
     },
     "many in a circle": {
         f"m{number}.py": f"from m{(number + 1) % 30} import Base as Next\n\n\nclass Base(Next):\n    pass\n"
@@ -165,20 +166,36 @@ def test_a_report_that_does_not_fit_is_an_error_and_no_traceback(tmp_path: Path)
         timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000)),
     )
-    assert done.returncode == 2
-    assert b"Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (2, b"Error: cannot write the report: File too large\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", ["check", "check --format json", "fix --diff", "fix --stdin-filename a.py -"])
+def test_an_output_that_takes_nothing_is_an_error_and_no_traceback(tmp_path: Path, command: str) -> None:
+    leaking_file(tmp_path)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "leaklint", *command.split()],
+            cwd=tmp_path,
+            input=LEAKING.encode(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            check=False,
+            timeout=120,
+        )
+    assert (done.returncode, done.stderr) == (2, b"Error: cannot write the report: No space left on device\n")
 
 
 def test_strange_names_of_files_are_told_as_they_are(tmp_path: Path) -> None:
     names = [b"\xff.py", "ключ.py".encode(), b"a b\t.py", b"line\nbreak.py", b"-j9.py", b"%s{0}.py", b"[red].py"]
-    for name in names:
-        path = os.path.join(os.fsencode(tmp_path), name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(LEAKING)
+    paths = [tmp_path / os.fsdecode(name) for name in names]
+    for path in paths:
+        path.write_text(LEAKING, encoding="utf-8")
     (tmp_path / "clean.py").write_text(CLEAN)
     done = leaklint("check", "-j1", "--format", "json", cwd=tmp_path)
     assert (errors_of(done), done.returncode) == ([], 1)
     assert len(json.loads(done.stdout)["findings"]) == len(names)
     assert leaklint("check", "-j1", cwd=tmp_path).returncode == 1
     assert leaklint("fix", "-j1", cwd=tmp_path).returncode == 0
-    assert all(b"keys" in Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).read_bytes() for name in names)
+    assert all(b"keys" in path.read_bytes() for path in paths)

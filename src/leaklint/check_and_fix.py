@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias
@@ -148,15 +150,33 @@ def _stored(outcome: Outcome) -> Outcome:
     return Outcome(FileReport(outcome.report.path, errors=(error,)), outcome.repository)
 
 
+class UnwrittenError(click.ClickException):
+    """The report could not be written: the job was not done, whatever was found."""
+
+    exit_code = 2
+
+
 @contextmanager
 def _target(options: Options, default: TextIO) -> Iterator[TextIO]:
     """Open what the report goes to before the work begins. Raises click.UsageError if that is not possible."""
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(opened(options.output_file, default))
-        except OSError as error:
+    is_open = False
+    try:
+        with opened(options.output_file, default) as stream:
+            is_open = True
+            yield stream
+    except OSError as error:
+        if not is_open:
             raise click.UsageError(f"cannot write '{options.output_file}': {error.strerror}") from error
-        yield stream
+        if error.errno == errno.EPIPE:
+            raise
+        _forget_standard_output()
+        raise UnwrittenError(f"cannot write the report: {error.strerror}") from error
+
+
+def _forget_standard_output() -> None:
+    """Python tries once more at its end to write what is left, and would say so with an exit code of its own."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(report: Document, options: Options, summary: str) -> None:

@@ -87,7 +87,8 @@ class Results:
         for repository, made in fresh.items():
             # Read again: another run may have written meanwhile.
             old = _read(self._place(repository), self._maker)
-            with suppress(OSError):
+            # A name of a file that is no text cannot be kept either.
+            with suppress(OSError, UnicodeEncodeError):
                 _write(self._place(repository), _joined(old, made))
                 _drop_oldest(self._directory)
 
