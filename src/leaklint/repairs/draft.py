@@ -195,11 +195,16 @@ def _around(parts: tuple[Part, ...], start: int, end: int) -> tuple[tuple[Part, 
 
 
 def _shortest(text: str, start: int, end: int, new: str) -> Edit:
-    if new.endswith(text[start:end]):
+    if new.endswith(text[start:end]) and not _is_within_newline(new, len(new) - (end - start)):
         # New lines begin behind the line above them: further on they could seem to be part of what comes below.
         return Edit(start, start, new[: len(new) - (end - start)])
-    while start < end and new and text[start] == new[0]:
+    while start < end and new and text[start] == new[0] and not _is_within_newline(new, 1):
         start, new = start + 1, new[1:]
-    while start < end and new and text[end - 1] == new[-1]:
+    while start < end and new and text[end - 1] == new[-1] and not _is_within_newline(new, len(new) - 1):
         end, new = end - 1, new[:-1]
     return Edit(start, end, new)
+
+
+def _is_within_newline(text: str, place: int) -> bool:
+    """Whether CR and LF would come apart; each alone would be taken for a whole end of a line."""
+    return place > 0 and text[place - 1 : place + 1] == "\r\n"
