@@ -76,7 +76,7 @@ from leaklint.ir_walk import in_scope
 from leaklint.rule import Report, Rule
 from leaklint.task_groups import fails_with_its_owner
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
-from leaklint.values import Entry, Group, Result, Value, is_waited_for
+from leaklint.values import Group, Result, Value, is_waited_for
 
 WAITED_FOR = frozenset(["Condition", "Event", "Future", "Queue", "SimpleQueue", "create_future", "Semaphore"])
 """What asyncio, threading, queue and concurrent.futures offer for waiting until another function says so."""
@@ -85,25 +85,10 @@ WAITED_FOR = frozenset(["Condition", "Event", "Future", "Queue", "SimpleQueue", 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Entries that every way out without an exception evicts, and some way out with one does not."""
     for story in evidence.stories:
-        if is_bounded(evidence, story.insertion.cache) or _is_only_asked_about(evidence, story):
+        if is_bounded(evidence, story.insertion.cache):
             continue
         yield from _skipped(evidence, story)
         yield from _never_answered(evidence, story)
-
-
-def _is_only_asked_about(evidence: Evidence, story: Story) -> bool:
-    """Whether a test asks for an entry that a defaultdict makes if there is none: `while self._waiting[key]: …`.
-
-    Who asks so waits for the end of what others have put in.
-    """
-    insertion = story.insertion
-    routine = evidence.outline.routines.get(insertion.place.function)
-    if routine is None or insertion.value != Entry(insertion.cache, insertion.key):
-        return False
-    tests = (node.test for node in routine.nodes if isinstance(node, ir.If | ir.While))
-    return any(
-        isinstance(part, ir.Subscript) and part.at == insertion.place.at for test in tests for part in in_scope(test)
-    )
 
 
 def _skipped(evidence: Evidence, story: Story) -> Iterable[Report]:
