@@ -142,11 +142,13 @@ def _is_short_gap(evidence: Evidence, removal: Removal, held: Held) -> bool:
         return False
     is_in_helper = shared_depth(insertion.stack, eviction.stack) < len(insertion.stack)
     own = insertion.place.function if is_in_helper else None
-    first = next((mark for mark in held.history if mark.kind == "raise"), None)
-    if first is None or _is_behind(evidence, first, eviction):
+    raises = [mark for mark in held.history if mark.kind == "raise"]
+    if not raises:
         return False
-    # What a handler around raises then in its place is no other reason.
-    return not (first.callee in _MEANT_TO_RAISE or first.waits or first.place.function == own)
+    # What a handler around the gap raises in its place is no other reason.
+    reasons = raises if _is_behind(evidence, raises[0], eviction) else raises[:1]
+    is_meant = any(mark.callee in _MEANT_TO_RAISE for mark in reasons)
+    return not (is_meant or raises[0].waits or raises[0].place.function == own)
 
 
 def _is_behind(evidence: Evidence, mark: Mark, eviction: Eviction) -> bool:
