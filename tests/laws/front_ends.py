@@ -25,6 +25,10 @@ class Said(NamedTuple):
     message: str
 
 
+_FLAKE8 = ["-m", "flake8", "--isolated", "--select", "LKL,LKL2", "--leaklint-tests"]
+"""The fixtures lie among tests."""
+
+
 def cli(paths: Iterable[Path], *options: str) -> list[Said]:
     """`leaklint check` in a process of its own, with the rules that are off by default."""
     settings = ["--isolated", "--no-cache", "--quiet", "--select", "ALL"]
@@ -34,13 +38,12 @@ def cli(paths: Iterable[Path], *options: str) -> list[Said]:
 
 def flake8(paths: Iterable[Path], *options: str) -> list[Said]:
     """`flake8` in a process of its own, with our rules only."""
-    return said_by_flake8(_run(["-m", "flake8", "--isolated", "--select", "LKL,LKL2", *options, *map(str, paths)]))
+    return said_by_flake8(_run([*_FLAKE8, *options, *map(str, paths)]))
 
 
 def flake8_stdin(path: Path) -> list[Said]:
     """`flake8 -` in a process of its own."""
-    arguments = ["-m", "flake8", "--isolated", "--select", "LKL,LKL2", "--stdin-display-name", str(path), "-"]
-    return said_by_flake8(_run(arguments, path.read_bytes()))
+    return said_by_flake8(_run([*_FLAKE8, "--stdin-display-name", str(path), "-"], path.read_bytes()))
 
 
 def cli_stdin(path: Path) -> list[Said]:
