@@ -23,9 +23,12 @@ def fails_with_its_owner(evidence: Evidence, function: str, cache: Value) -> boo
     routine = evidence.outline.routines.get(function)
     if routine is None or not isinstance(cache, Field) or not isinstance(cache.base, Instance):
         return False
+    owner = evidence.outline.classes.get(cache.base.class_name)
+    if owner is None or not any(_is_group(name) for name in owner.types.values()):
+        return False
     if any(isinstance(node, ir.Handler) for node in routine.nodes):
         return False
-    given = list(_handed_over(evidence.outline, routine, cache.base.class_name))
+    given = list(_handed_over(evidence.outline, routine, owner.name))
     return bool(given) and all(given)
 
 
@@ -53,6 +56,10 @@ def _starts(call: ir.Call, around: Routine, outline: Outline, owner: str) -> boo
             blueprint = outline.classes.get(around.class_name or "")
             if blueprint is None or blueprint.name != owner:
                 return False
-            return blueprint.types.get(group, "").rpartition(".")[2] in _GROUPS
+            return _is_group(blueprint.types.get(group, ""))
         case _:
             return False
+
+
+def _is_group(written: str) -> bool:
+    return written.rpartition(".")[2] in _GROUPS
