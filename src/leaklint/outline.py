@@ -38,6 +38,12 @@ class Routine(msgspec.Struct, frozen=True):
         return self.class_name is not None and "staticmethod" not in self.decorations
 
     @property
+    def is_private(self) -> bool:
+        """Whether only code that is in sight calls it: it is nested, or its name begins with an underscore."""
+        name = self.function.name
+        return self.parent is not None or (name.startswith("_") and not name.endswith("__"))
+
+    @property
     def is_context_manager(self) -> bool:
         """Whether it is a generator made into a context manager."""
         return bool({"contextmanager", "asynccontextmanager"} & set(self.decorations))

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from leaklint import ir
-from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS, Kind
+from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS, Kind, kind_of_value
 from leaklint.ir_walk import flattened, last_part
 from leaklint.model import Span
 from leaklint.outline import Outline, Routine, renamed
@@ -22,56 +22,113 @@ ANY = "*"
 """A container that is reached through a variable of the function: a parameter, an alias of something else."""
 
 
-Changes: TypeAlias = dict[str, tuple[frozenset[str], frozenset[str]]]
-"""Of each routine the last words of the containers that it may insert into, and of those that it may evict from."""
+class Change(msgspec.Struct, frozen=True):
+    """What a routine may do to containers, by their last words."""
+
+    inserted: frozenset[str]
+    evicted: frozenset[str]
+    replaced: frozenset[str] = frozenset()
+    """Gets what an unknown call gives in place of what it was: an eviction if it is a container at all."""
+
+
+Changes: TypeAlias = dict[str, Change]
+"""What each routine may do."""
 
 
 def relevant_names(outline: Outline, changed: Changes) -> frozenset[str]:
     """Last words of the attributes and globals that may be both inserted into and evicted from."""
-    inserted = {name for found, _ in changed.values() for name in found}
-    evicted = {name for _, found in changed.values() for name in found}
+    inserted = {name for change in changed.values() for name in change.inserted}
+    evicted = {name for change in changed.values() for name in change.evicted}
+    replaced = {name for change in changed.values() for name in change.replaced}
     kinds = _kinds(outline)
     containers = {name for name in kinds if _is_container(kinds[name])}
-    names = {name for name in inserted | evicted | containers if name != ANY}
-    return frozenset(
-        name
-        for name in names
-        if (name in inserted or ANY in inserted)
-        and (name in evicted or ANY in evicted)
-        and (name in inserted or name in evicted or name in containers)
-        and not _is_ruled_out(kinds.get(name, []))
-    )
+    aliased = _aliased(outline, changed)
+    inserted |= aliased & (containers | evicted) if ANY in inserted else set()
+    evicted |= replaced & (inserted | containers)
+    evicted |= aliased | _beside_aliases(outline, changed) if ANY in evicted else set()
+    return frozenset(name for name in (inserted & evicted) - {ANY} if not _is_ruled_out(kinds.get(name, [])))
 
 
 def changes(outline: Outline) -> Changes:
     """What each routine may insert into and evict from."""
     known = frozenset(routine.function.name for routine in outline.routines.values())
-    scopes = {name: _scope(routine, outline, known) for name, routine in outline.routines.items()}
-    return {name: (frozenset(_inserted(scope)), frozenset(_evicted(scope))) for name, scope in scopes.items()}
+    return {name: _change(_scope(routine, outline, known)) for name, routine in outline.routines.items()}
 
 
-def touching(outline: Outline, names: frozenset[str], callees: dict[str, set[str]]) -> frozenset[str]:
-    """The routines that name one of the containers, or call one that does."""
-    found = {name for name, routine in outline.routines.items() if _mentions(routine, names, renamed(outline, name))}
-    callers: dict[str, set[str]] = {}
-    for name, called in callees.items():
-        for callee in called:
-            callers.setdefault(callee, set()).add(name)
-    pending = list(found)
-    while pending:
-        for caller in callers.get(pending.pop(), ()):
-            if caller not in found:
-                found.add(caller)
-                pending.append(caller)
-    return frozenset(found)
+def _change(scope: Scope) -> Change:
+    return Change(frozenset(_inserted(scope)), frozenset(_evicted(scope)), frozenset(_replaced(scope)))
 
 
-def _mentions(routine: Routine, names: frozenset[str], others: dict[str, str]) -> bool:
-    return any(
-        (isinstance(node, ir.Attribute) and node.name in names)
-        or (isinstance(node, ir.Name) and others.get(node.id, node.id) in names)
-        for node in routine.nodes
-    )
+def _aliased(outline: Outline, changed: Changes) -> set[str]:
+    """Words of the containers that may be inserted into under another name.
+
+    They are given one where something is inserted under such a name, passed to a function that inserts into its
+    parameter, kept in an attribute too, or returned.
+    """
+    aliasing = {name for name, change in changed.items() if ANY in change.inserted}
+    into_parameters = _into_parameters(outline, changed)
+    found: set[str | None] = set()
+    for name, routine in outline.routines.items():
+        others = renamed(outline, name)
+        given = [value for node in routine.nodes for value in _given(node, into_parameters, is_beside=name in aliasing)]
+        words = {last_part(value) for value in given}
+        found |= words - others.keys() | {others[other] for other in words & others.keys() if other is not None}
+    return {name for name in found if name is not None}
+
+
+def _into_parameters(outline: Outline, changed: Changes) -> set[str]:
+    """The words by which functions are called that insert into something without a name of its own."""
+    aliasing = {name for name, change in changed.items() if ANY in change.inserted}
+    classes = {word(outline.routines[name].class_name or "").rpartition(".")[2] for name in aliasing}
+    return classes | {outline.routines[name].function.name for name in aliasing}
+
+
+def _given(node: msgspec.Struct, into_parameters: set[str], *, is_beside: bool) -> Iterator[ir.Expression]:
+    """What the node gives another name, as it is; what is returned, also as the container of the entry."""
+    match node:
+        case ir.Return(value=value) | ir.Yield(value=value) if value is not None:
+            yield container_of(value)
+        case ir.Assign(targets=targets, value=value) if value is not None:
+            if is_beside or any(isinstance(target, ir.Attribute) for target in targets):
+                yield value
+        case ir.Call(function=function, arguments=arguments):
+            if last_part(function) in into_parameters:
+                yield from (argument.value for argument in arguments)
+        case ir.Walrus(value=value) | ir.WithItem(context=value) | ir.Starred(value=value) if is_beside:
+            yield value
+        case ir.For(iterable=value) | ir.Clause(iterable=value) if is_beside:
+            yield value
+        case ir.Display(items=items) | ir.Boolean(values=items) if is_beside:
+            yield from items
+        case ir.Mapping(pairs=pairs) if is_beside:
+            yield from (pair.value for pair in pairs)
+        case ir.Conditional(then=then, otherwise=otherwise) if is_beside:
+            yield from (then, otherwise)
+
+
+def container_of(value: ir.Expression) -> ir.Expression:
+    """The container that an entry is read from; all else is itself."""
+    while isinstance(value, ir.Subscript | ir.Call):
+        value = value.value if isinstance(value, ir.Subscript) else _receiver(value)
+    return value
+
+
+def _beside_aliases(outline: Outline, changed: Changes) -> set[str]:
+    """Words that stand where something is evicted from a variable, which may be an entry of theirs."""
+    return {
+        name
+        for routine, change in changed.items()
+        if ANY in change.evicted
+        for name in _words(outline.routines[routine], renamed(outline, routine))
+    }
+
+
+def _words(routine: Routine, others: dict[str, str]) -> Iterator[str]:
+    for node in routine.nodes:
+        if isinstance(node, ir.Attribute):
+            yield node.name
+        elif isinstance(node, ir.Name):
+            yield others.get(node.id, node.id)
 
 
 def _kinds(outline: Outline) -> dict[str, list[Kind]]:
@@ -125,10 +182,24 @@ def _evicted(scope: Scope) -> Iterator[str]:
                         yield from scope.names(target.value)
             case ir.Augment(target=target, operator="-"):
                 yield from scope.names(target)
-            case ir.Assign(targets=targets, value=ir.Mapping() | ir.Display() | ir.Call()) if not scope.is_constructor:
+            case ir.Assign(targets=targets, value=value) if not scope.is_constructor and _is_emptied(value):
                 for target in targets:
-                    if isinstance(target, ir.Attribute) or (isinstance(target, ir.Name) and target.id not in scope.own):
+                    if scope.is_shared(target):
                         yield from scope.names(target)
+
+
+def _replaced(scope: Scope) -> Iterator[str]:
+    for node in scope.nodes:
+        match node:
+            case ir.Assign(targets=targets, value=ir.Call()) if not scope.is_constructor:
+                for target in targets:
+                    if scope.is_shared(target):
+                        yield from scope.names(target)
+
+
+def _is_emptied(value: ir.Expression | None) -> bool:
+    """Whether a new container takes the place of an old one."""
+    return kind_of_value(value) in (Kind.MAPPING, Kind.SET) or isinstance(value, ir.Display)
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -146,9 +217,9 @@ class Scope(msgspec.Struct, frozen=True):
     renamed: dict[str, str]
     """Imported variables that go by another name where they stand."""
 
-    def calls(self, method: str, at: Span, methods: frozenset[str]) -> bool:
-        """Whether the attribute is one of the methods, and not called with a literal key."""
-        return method in methods and at not in self.fixed
+    def is_shared(self, target: ir.Expression) -> bool:
+        """Whether an attribute or a variable from outside is set."""
+        return isinstance(target, ir.Attribute) or (isinstance(target, ir.Name) and target.id not in self.own)
 
     def names(self, receiver: ir.Expression) -> Iterator[str]:
         """The last word of the container, ANY for an alias, nothing for a variable that holds one of its own."""

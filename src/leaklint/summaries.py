@@ -9,12 +9,14 @@ from __future__ import annotations
 import msgspec
 
 from leaklint import ir
+from leaklint.callees import Index, called_with_arguments, callees, index
+from leaklint.concern import Concern, concern
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.given_back import gives_something, key_givers
 from leaklint.ir_walk import flattened, last_part
 from leaklint.may_raise import call_may_raise
-from leaklint.outline import Outline, Routine, ancestry, label_of, renamed
-from leaklint.relevance import touching
+from leaklint.outline import Outline, Routine, ancestry, label_of
+from leaklint.relevance import changes
 from leaklint.values import word
 
 
@@ -31,7 +33,9 @@ class Summary(msgspec.Struct, frozen=True):
     builds_key: bool = False
     """Whether it is a short function that gives back something that a key may be in, not only what others answer."""
     touches: bool = False
-    """Whether it names a container that a rule may be about, or calls a routine that does."""
+    """Whether it names a container that a rule may be about, or calls a routine that does something to one."""
+    is_telling: bool = False
+    """Whether a walk that begins with it may see what no walk of its callees sees."""
 
     @property
     def is_worth_reading(self) -> bool:
@@ -41,7 +45,6 @@ class Summary(msgspec.Struct, frozen=True):
 
 def summarise(outline: Outline, containers: frozenset[str]) -> dict[str, Summary]:
     """A summary per routine of the module, with regard to these containers."""
-    callees = {name: _callees(routine, renamed(outline, name)) for name, routine in outline.routines.items()}
     by_last_name: dict[str, list[str]] = {}
     for name, routine in outline.routines.items():
         by_last_name.setdefault(routine.function.name, []).append(name)
@@ -52,18 +55,38 @@ def summarise(outline: Outline, containers: frozenset[str]) -> dict[str, Summary
                 by_last_name.setdefault(last, []).append(blueprint.methods[method_name])
     known = frozenset(by_last_name)
     found = {name: _own(routine, known) for name, routine in outline.routines.items()}
-    edges = {
-        name: _within_reach(outline, name, {c for last in lasts for c in by_last_name.get(last, ())})
-        | _inherited(outline, outline.routines[name])
-        for name, lasts in callees.items()
-    }
+    found_by = index(outline)
+    reached = callees(found_by)
+    edges = {name: _within_reach(outline, name, reached[name]) for name in reached}
     spread = _spread(found, edges)
-    relevant = touching(outline, containers, edges)
+    concerned = concern(outline, containers, changes(outline), edges)
     givers = key_givers(outline.routines, by_last_name)
     return {
-        name: msgspec.structs.replace(summary, touches=name in relevant, builds_key=name in givers)
+        name: msgspec.structs.replace(
+            summary,
+            touches=concerned.touches(name),
+            is_telling=_is_telling(outline.routines[name], concerned, found_by, reached[name]),
+            builds_key=name in givers,
+        )
         for name, summary in spread.items()
     }
+
+
+def _is_telling(routine: Routine, concerned: Concern, found: Index, called: set[str]) -> bool:
+    """Whether a walk from here may tell something of its own: a key that it passes on, an eviction after an insertion.
+
+    What it only calls without an argument is told by that routine's own walk, if anybody may begin there.
+    """
+    name = routine.name
+    if not concerned.acts(name):
+        return False
+    if concerned.near[name] or concerned.fills[name] & concerned.empties[name]:
+        return True
+    if any(concerned.acts(callee) and found.outline.routines[callee].is_private for callee in called):
+        return True
+    if not concerned.fills[name]:
+        return False
+    return any(concerned.fills[callee] for callee in called_with_arguments(found, routine))
 
 
 def _spread(found: dict[str, Summary], callees: dict[str, set[str]]) -> dict[str, Summary]:

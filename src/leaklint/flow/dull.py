@@ -14,9 +14,9 @@ import msgspec
 
 from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
+from leaklint.endings import is_ending
 from leaklint.flow.loops import is_endless
 from leaklint.flow.machine import Context, Ways, may_raise
-from leaklint.flow.releases import is_ending
 from leaklint.flow.state import State
 from leaklint.ir_walk import below, children, flattened, in_scope, last_part
 from leaklint.may_raise import call_may_raise, is_only_cancelled

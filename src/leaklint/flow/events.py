@@ -182,7 +182,7 @@ class Walk(msgspec.Struct, frozen=True):
     births: tuple[tuple[Value, Birth], ...]
     entered: frozenset[str]
     """The functions that were read through."""
-    steps: int
-    """How many statements were run."""
+    evaluations: int
+    """How many expressions were evaluated, on all paths: what a walk costs."""
     is_complete: bool
     """False where the budget ran out; such a walk reports nothing."""

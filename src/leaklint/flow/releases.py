@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from leaklint import ir
 from leaklint.containers import Kind
+from leaklint.endings import is_ending
 from leaklint.flow.caches import container, is_cache, kind_of, membership
 from leaklint.flow.events import Release
 from leaklint.flow.machine import Arguments, Context
@@ -34,28 +35,8 @@ from leaklint.values import (
     word,
 )
 
-ENDING_WORDS = frozenset(
-    """
-    abort aclose cancel cleanup close destroy disconnect dispose end exit finish kill quit release shutdown stop
-    teardown terminate unsubscribe
-    """.split()
-)
-ENDING_METHODS = frozenset({"__exit__", "__aexit__", "set_exception", "set_result"})
 WITH = "with"
 REPLACED = "= None"
-_ASKING_WORDS = frozenset(
-    "add after at before can get handle has is join must on register request schedule set should was will".split()
-)
-
-
-def is_ending(name: str) -> bool:
-    """Whether a method or function of this name is done with its object: `close`, `async_stop`, `shut_down_span`."""
-    if name in ENDING_METHODS:
-        return True
-    words = name.strip("_").split("_")
-    # Verbs of two words are written as one, too: `shutdown`, `shut_down`.
-    verbs = (words[0], words[-1], "".join(words[:2]), "".join(words[-2:]))
-    return words[0] not in _ASKING_WORDS and not ENDING_WORDS.isdisjoint(verbs)
 
 
 def note_call(callee: Value, arguments: Arguments, node: ir.Node, state: State, context: Context) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from leaklint import ir
 from leaklint.containers import EVICTING_METHODS
 from leaklint.flow.calls import call
@@ -9,7 +11,7 @@ from leaklint.flow.dull import Dull, dull_statements
 from leaklint.flow.events import Exit, ExitKind, Place, Walk
 from leaklint.flow.expressions import evaluate
 from leaklint.flow.iteration import known_elements
-from leaklint.flow.machine import STEPS_ALLOWED, BudgetSpentError, Context, Machine, Ways
+from leaklint.flow.machine import EVALUATIONS_ALLOWED, BudgetSpentError, Context, Machine, Ways
 from leaklint.flow.state import State
 from leaklint.flow.statements import run
 from leaklint.ir_walk import below, last_part
@@ -17,6 +19,17 @@ from leaklint.outline import Outline, Routine, ancestry, class_named, label_of
 from leaklint.shared import containers_of_interest
 from leaklint.summaries import Summary, summarise
 from leaklint.values import Applied, Entry, Instance, Parameter, Value, last_name
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """What all walks of a module have in common."""
+
+    outline: Outline
+    summaries: dict[str, Summary]
+    dull: Dull
+    evicting: frozenset[str]
+    """What is called where something is evicted."""
+    around_closures: frozenset[str | None]
 
 
 def walk_module(outline: Outline) -> tuple[Walk, ...]:
@@ -28,40 +41,56 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
     containers = containers_of_interest(outline)
     if not containers:
         return ()
-    summaries = summarise(outline, containers)
-    dull = dull_statements(outline, containers, summaries)
-    touching = [routine for routine in outline.routines.values() if summaries[routine.name].touches]
-    own = [routine for routine in touching if not label_of(routine.name)]
-    public = [r for r in (*own, *_running_own_methods(touching, containers)) if not _is_private(r)]
+    ground = ground_of(outline, containers)
+    telling = [routine for routine in outline.routines.values() if ground.summaries[routine.name].is_telling]
+    own = [routine for routine in telling if not label_of(routine.name)]
+    public = [r for r in (*own, *_running_own_methods(telling, containers)) if not r.is_private]
     walks: list[Walk] = []
     entered: set[str] = set()
     named = _named(outline)
-    for routine in (*public, *_outer_first([r for r in own if _is_private(r)], named)):
-        if _is_private(routine) and routine.name in entered:
+    for routine in (*public, *_outer_first([r for r in own if r.is_private], named)):
+        if routine.is_private and routine.name in entered:
             continue
-        for class_name in _receivers(outline, routine) if not _is_private(routine) else [routine.class_name]:
-            if sum(done.steps for done in walks) > STEPS_PER_MODULE:
+        for class_name in _receivers(outline, routine) if not routine.is_private else [routine.class_name]:
+            if _cost(walks) > EVALUATIONS_PER_MODULE:
                 walks.append(_not_begun(routine, class_name))
                 continue
-            if label_of(routine.name) and _steps_elsewhere(walks) > STEPS_ALLOWED:
+            if label_of(routine.name) and _cost_elsewhere(walks) > EVALUATIONS_ALLOWED:
                 continue
-            walks.append(walk(outline, summaries, routine, class_name, dull))
+            walks.append(walk(ground, routine, class_name))
             if not walks[-1].is_complete:
                 # With the methods of an heir it would be as long.
                 break
             entered |= walks[-1].entered
-    for routine in _evicting_elsewhere(outline, summaries, walks, named):
-        if _is_private(routine) and routine.name in entered:
+    for routine in _evicting_elsewhere(ground, walks, named):
+        if routine.is_private and routine.name in entered:
             continue
-        if sum(done.steps for done in walks) <= STEPS_PER_MODULE:
-            walks.append(walk(outline, summaries, routine, routine.class_name, dull))
+        if _cost(walks) <= EVALUATIONS_PER_MODULE:
+            walks.append(walk(ground, routine, routine.class_name))
             entered |= walks[-1].entered
     return tuple(walks)
 
 
-def _running_own_methods(touching: list[Routine], containers: frozenset[str]) -> list[Routine]:
+def ground_of(outline: Outline, containers: frozenset[str]) -> Ground:
+    """Look at the routines once for all walks."""
+    summaries = summarise(outline, containers)
+    evicting = {routine.function.name for name, routine in outline.routines.items() if summaries[name].evicts}
+    return Ground(
+        outline,
+        summaries,
+        dull_statements(outline, containers, summaries),
+        EVICTING_METHODS | evicting,
+        frozenset(routine.parent for routine in outline.routines.values()),
+    )
+
+
+def _cost(walks: list[Walk]) -> int:
+    return sum(done.evaluations for done in walks)
+
+
+def _running_own_methods(telling: list[Routine], containers: frozenset[str]) -> list[Routine]:
     """Methods of other modules' classes that run methods of the module which name a container, its hooks."""
-    methods = {routine.name: routine for routine in touching if routine.class_name is not None}
+    methods = {routine.name: routine for routine in telling if routine.class_name is not None}
     called = {r.function.name for r in methods.values() if not label_of(r.name) and _names_in(r) & containers}
     asked = {name: _asked_of_itself(routine) for name, routine in methods.items()} if called else {}
     found: list[Routine] = []
@@ -83,19 +112,22 @@ def _asked_of_itself(routine: Routine) -> set[str]:
     }
 
 
-def _evicting_elsewhere(
-    outline: Outline, summaries: dict[str, Summary], walks: list[Walk], named: set[str | None]
-) -> list[Routine]:
+def _evicting_elsewhere(ground: Ground, walks: list[Walk], named: set[str | None]) -> list[Routine]:
     """Functions of other modules that may evict what was inserted; private ones last, if anything names them."""
     names = {_container_name(insertion.cache) for done in walks for insertion in done.insertions}
-    linked = [routine for routine in outline.routines.values() if label_of(routine.name) and routine.parent is None]
-    evicting = [r for r in linked if summaries[r.name].evicts and summaries[r.name].touches and _names_in(r) & names]
-    found = [routine for routine in evicting if not _is_private(routine) or routine.function.name in named]
-    return sorted(found, key=_is_private)
+    routines = ground.outline.routines.values()
+    linked = [routine for routine in routines if label_of(routine.name) and routine.parent is None]
+    evicting = [r for r in linked if _may_evict(ground.summaries[r.name]) and _names_in(r) & names]
+    found = [routine for routine in evicting if not routine.is_private or routine.function.name in named]
+    return sorted(found, key=lambda routine: routine.is_private)
 
 
-def _steps_elsewhere(walks: list[Walk]) -> int:
-    return sum(done.steps for done in walks if label_of(done.function))
+def _may_evict(summary: Summary) -> bool:
+    return summary.evicts and summary.touches
+
+
+def _cost_elsewhere(walks: list[Walk]) -> int:
+    return _cost([done for done in walks if label_of(done.function)])
 
 
 def _container_name(cache: Value) -> str | None:
@@ -104,19 +136,14 @@ def _container_name(cache: Value) -> str | None:
     return last_name(cache)
 
 
-STEPS_PER_MODULE = 10 * STEPS_ALLOWED
-"""How many statements all walks of a module may run; what is not walked by then is not reported on."""
-
-
-def _is_private(routine: Routine) -> bool:
-    name = routine.function.name
-    return routine.parent is not None or (name.startswith("_") and not name.endswith("__"))
+EVALUATIONS_PER_MODULE = 4 * EVALUATIONS_ALLOWED
+"""How many expressions all walks of a module may evaluate; what is not walked by then is not reported on."""
 
 
 def unused_routines(outline: Outline) -> frozenset[str]:
     """Private routines that no other one names; a nested one may be handed out unseen."""
     named = _named(outline)
-    private = [r for r in outline.routines.values() if _is_private(r) and r.parent is None and not label_of(r.name)]
+    private = [r for r in outline.routines.values() if r.is_private and r.parent is None and not label_of(r.name)]
     return frozenset(routine.name for routine in private if routine.function.name not in named)
 
 
@@ -154,16 +181,21 @@ def _receivers(outline: Outline, routine: Routine) -> list[str | None]:
     return [*([routine.class_name] if is_own else []), *heirs[:4]]
 
 
-def walk(outline: Outline, summaries: dict[str, Summary], routine: Routine, class_name: str | None, dull: Dull) -> Walk:
+def walk(ground: Ground, routine: Routine, class_name: str | None) -> Walk:
     """Run the function on symbolic arguments."""
-    evicting = EVICTING_METHODS.union(
-        one.function.name for name, one in outline.routines.items() if summaries[name].evicts
+    machine = Machine(
+        ground.outline,
+        ground.summaries,
+        evaluate,
+        run,
+        call,
+        ground.dull,
+        ground.evicting,
+        ground.around_closures,
     )
-    around_closures = frozenset(one.parent for one in outline.routines.values())
-    machine = Machine(outline, summaries, evaluate, run, call, dull, evicting, around_closures)
     context = Context(machine, routine.name, machine.frame_number((), routine.name, ()), class_name)
     state = State()
-    state.frames[context.frame] = _symbols(routine, class_name, outline)
+    state.frames[context.frame] = _symbols(routine, class_name, ground.outline)
     ways = Ways()
     is_complete = True
     try:
@@ -181,7 +213,7 @@ def walk(outline: Outline, summaries: dict[str, Summary], routine: Routine, clas
         births=tuple(machine.births.items()),
         entered=frozenset(machine.entered),
         is_complete=is_complete,
-        steps=machine.steps,
+        evaluations=machine.evaluations,
     )
 
 
@@ -198,7 +230,7 @@ def _not_begun(routine: Routine, class_name: str | None) -> Walk:
         births=(),
         entered=frozenset(),
         is_complete=False,
-        steps=0,
+        evaluations=0,
     )
 
 

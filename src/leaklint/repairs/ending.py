@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from leaklint import ir
-from leaklint.flow.releases import is_ending
+from leaklint.endings import is_ending
 from leaklint.ir_walk import below, last_part
 from leaklint.repairs.layout import text_of
 

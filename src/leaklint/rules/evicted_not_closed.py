@@ -67,9 +67,10 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from leaklint import ir
+from leaklint.endings import is_ending
 from leaklint.evidence import Evidence, Story, cache_name, may_be_same_cache
 from leaklint.flow.events import Eviction, Insertion, Place, Release, Walk
-from leaklint.flow.releases import REPLACED, WITH, is_ending
+from leaklint.flow.releases import REPLACED, WITH
 from leaklint.ir_walk import below, last_part
 from leaklint.keys import Match, compare
 from leaklint.outline import Routine, label_of

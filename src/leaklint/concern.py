@@ -1,0 +1,149 @@
+"""What each routine has to do with the containers of interest, whatever it calls included.
+
+A walk reads through what may fill, empty or end something of theirs, and begins only where it may learn something. All
+else that names a container only reads it, and what is read there says nothing to a caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from leaklint import ir
+from leaklint.endings import is_ending
+from leaklint.given_back import gives_something
+from leaklint.ir_walk import last_part
+from leaklint.outline import Outline, Routine, renamed
+from leaklint.relevance import ANY, Changes, container_of
+from leaklint.values import word
+
+
+class Concern(msgspec.Struct, frozen=True):
+    """The routines of an outline, by what they may do to the containers of interest."""
+
+    near: dict[str, frozenset[str]]
+    """Each routine to the containers that it names, or that it asks a short function for an entry of."""
+    fills: dict[str, frozenset[str]]
+    """Each routine to the containers that an entry may come into, by it or by what it calls."""
+    empties: dict[str, frozenset[str]]
+    """Each routine to the containers that an entry may go out of."""
+    ending: frozenset[str]
+    """Those that may end what is held, and those that call one of them."""
+    giving: frozenset[str]
+    """Those that name a container and give something back."""
+
+    def acts(self, name: str) -> bool:
+        """Whether anything becomes of an entry in the routine, or in what it calls."""
+        return bool(self.fills[name]) or bool(self.empties[name]) or name in self.ending
+
+    def touches(self, name: str) -> bool:
+        """Whether a walk learns something about a container by reading through the routine."""
+        return self.acts(name) or name in self.giving
+
+
+def concern(outline: Outline, containers: frozenset[str], changed: Changes, callees: dict[str, set[str]]) -> Concern:
+    """Sort the routines; `callees` are those that each one may call."""
+    near = {name: _named(routine, containers, renamed(outline, name)) for name, routine in outline.routines.items()}
+    giving = _ask(near, outline, callees)
+    handed = _handed(outline, containers)
+    fills, empties, ending = {}, {}, {}
+    for name, change in changed.items():
+        routine = outline.routines[name]
+        behind = near[name].union(*(handed.get(called, ()) for called in _called_as(routine)))
+        fills[name] = _meant(change.inserted, behind, containers)
+        empties[name] = _meant(change.evicted | change.replaced, behind, containers)
+        ending[name] = near[name] if near[name] and _ends_something(routine) else frozenset[str]()
+    callers = _callers(callees)
+    ends = _spread(ending, callers)
+    return Concern(
+        near,
+        _spread(fills, callers),
+        _spread(empties, callers),
+        frozenset(name for name, held in ends.items() if held),
+        giving,
+    )
+
+
+def _named(routine: Routine, containers: frozenset[str], others: dict[str, str]) -> frozenset[str]:
+    """The containers that a routine names."""
+    found = set()
+    for node in routine.nodes:
+        if isinstance(node, ir.Attribute):
+            found.add(node.name)
+        elif isinstance(node, ir.Name):
+            found.add(others.get(node.id, node.id))
+    return containers & found
+
+
+def _meant(changed: frozenset[str], behind: frozenset[str], containers: frozenset[str]) -> frozenset[str]:
+    """The containers that are changed; what is changed under another name is any of those in sight."""
+    return (changed & containers) | (behind if ANY in changed else frozenset())
+
+
+def _called_as(routine: Routine) -> tuple[str, ...]:
+    names = (routine.function.name, word(routine.class_name or "").rpartition(".")[2])
+    return names if routine.class_name is not None else names[:1]
+
+
+def _ask(near: dict[str, frozenset[str]], outline: Outline, callees: dict[str, set[str]]) -> frozenset[str]:
+    """Add what functions that give something back have read from a container; these functions."""
+    callers = _callers(callees)
+    giving = {name for name, words in near.items() if words and gives_something(outline.routines[name])}
+    pending = list(giving)
+    while pending:
+        words = near[name := pending.pop()]
+        for caller in callers.get(name, ()):
+            if not words <= near[caller]:
+                near[caller] |= words
+                if gives_something(outline.routines[caller]):
+                    giving.add(caller)
+                    pending.append(caller)
+    return frozenset(giving)
+
+
+def _handed(outline: Outline, containers: frozenset[str]) -> dict[str, frozenset[str]]:
+    """The last words of what is called with a container or an entry of one, to these containers."""
+    found: dict[str, frozenset[str]] = {}
+    for name, routine in outline.routines.items():
+        others = renamed(outline, name)
+        for node in routine.nodes:
+            for called, value in _given(node):
+                given = last_part(container_of(value))
+                given = others.get(given, given) if given is not None else None
+                if given in containers:
+                    found[called] = found.get(called, frozenset()) | {given}
+    return found
+
+
+def _given(node: msgspec.Struct) -> Iterator[tuple[str, ir.Expression]]:
+    if not isinstance(node, ir.Call):
+        return
+    called = last_part(node.function)
+    if called is not None:
+        yield from ((called, argument.value) for argument in node.arguments)
+
+
+def _ends_something(routine: Routine) -> bool:
+    return any(isinstance(node, ir.Call) and is_ending(last_part(node.function) or "") for node in routine.nodes)
+
+
+def _callers(callees: dict[str, set[str]]) -> dict[str, list[str]]:
+    callers: dict[str, list[str]] = {}
+    for name, called in callees.items():
+        for callee in called:
+            callers.setdefault(callee, []).append(name)
+    return callers
+
+
+def _spread(found: dict[str, frozenset[str]], callers: dict[str, list[str]]) -> dict[str, frozenset[str]]:
+    """Hand what routines do to their callers until nothing changes."""
+    spread = dict(found)
+    pending = [name for name, words in found.items() if words]
+    while pending:
+        words = spread[name := pending.pop()]
+        for caller in callers.get(name, ()):
+            if not words <= spread[caller]:
+                spread[caller] |= words
+                pending.append(caller)
+    return spread
