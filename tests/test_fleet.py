@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from distribution import git
 from fleet import applied, fleet, repository, results, state, summary
-from front_ends import CLEAN, LEAKING, leaklint
+from front_ends import CLEAN, LEAKING, environment, leaklint
 
 ODD = ("plain.py", "with space.py", 'quote".py', "tab\t.py", "line\nfeed.py", "back\\slash.py", "é/ü.py", "a/b/deep.py")
 
@@ -41,6 +43,7 @@ def test_nothing_of_a_repository_changes(tmp_path: Path) -> None:
     assert summary(tmp_path)["totals"]["repaired"] == 1
     assert state(one) == before
     assert sorted(path.name for path in (tmp_path / "leaklint-fleet").iterdir()) == [
+        ".lock",
         "index.html",
         "repositories",
         "summary.json",
@@ -154,6 +157,36 @@ def test_what_a_killed_run_left_goes_with_the_next(tmp_path: Path) -> None:
     rest = tmp_path / "leaklint-fleet" / ".work" / "leaklint-fleet-x" / "tree"
     rest.mkdir(parents=True)
     assert fleet("one", "--resume", cwd=tmp_path).returncode == 0
+    assert not rest.exists()
+
+
+def test_two_runs_into_one_directory_are_refused(tmp_path: Path) -> None:
+    repository(tmp_path / "one")
+    output = tmp_path / "leaklint-fleet"
+    output.mkdir()
+    holding = (
+        "import pathlib, sys, time\n"
+        "from leaklint.fleet.lock import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", holding, str(output)]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline().strip() == b"held"
+            rest = output / ".work" / "of-the-other-run"
+            rest.mkdir(parents=True)
+            done = fleet("one", cwd=tmp_path)
+            assert done.returncode == 2
+            assert done.stderr.startswith(b"leaklint: another run of `leaklint fleet` is writing into leaklint-fleet;")
+            assert rest.is_dir()
+            assert not (output / "summary.json").exists()
+        finally:
+            other.kill()
+    assert (output / ".lock").exists()
+    assert fleet("one", cwd=tmp_path).returncode == 0
     assert not rest.exists()
 
 

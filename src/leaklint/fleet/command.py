@@ -53,6 +53,7 @@ def _run(values: dict[str, Any]) -> int:
     from leaklint.fleet.cluster import ClusterError
     from leaklint.fleet.driver import Run
     from leaklint.fleet.driver import fleet as do
+    from leaklint.fleet.lock import LockedError
     from leaklint.fleet.repositories import asked_for
     from leaklint.fleet.work import Order
     from leaklint.source import SourceError
@@ -71,7 +72,7 @@ def _run(values: dict[str, Any]) -> int:
         asked = list(asked_for(values["repositories"], values["lists"]))
         with ExitStack() as stack:
             totals = do(run, asked, _progress(stack, quiet=values["quiet"]))
-    except (OSError, SourceError, ClusterError) as error:
+    except (OSError, SourceError, ClusterError, LockedError) as error:
         click.echo(_line(error), err=True)
         return 2
     return _told(run.output, totals, quiet=values["quiet"], exit_zero=values["exit_zero"])

@@ -11,6 +11,7 @@ import msgspec
 
 from leaklint.fleet import record
 from leaklint.fleet.cluster import connected
+from leaklint.fleet.lock import locked
 from leaklint.fleet.page import findings_in, write_page
 from leaklint.fleet.pool import Pool, each, processes
 from leaklint.fleet.record import Record
@@ -40,8 +41,13 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def fleet(run: Run, asked: list[Asked], progress: Progress) -> Totals:
-    """Do all repositories and write everything. Raises OSError, SourceError and ClusterError."""
+    """Do all repositories and write everything. Raises OSError, SourceError, ClusterError and LockedError."""
     (run.output / record.FOLDER).mkdir(parents=True, exist_ok=True)
+    with locked(run.output):
+        return _alone(run, asked, progress)
+
+
+def _alone(run: Run, asked: list[Asked], progress: Progress) -> Totals:
     with _workers(run) as (pool, workers, order, size):
         slugs, todo = _sorted(run, asked)
         for repository, result in each(todo, order, pool, workers, size):
