@@ -136,6 +136,59 @@ def test_a_file_that_kills_costs_itself_alone(tmp_path: Path) -> None:
     assert b"leaking.py" in (results(tmp_path, "hostile") / "repair.patch").read_bytes()
 
 
+HANGING = DEADLY.replace(
+    """    if found.path.endswith("deadly.py"):
+        os._exit(9)
+""",
+    """    while found.path.endswith("hanging.py"):
+        pass
+    if found.path.endswith("frozen.py"):
+        ctypes.PyDLL(None).sleep(600)
+""",
+).replace("import os", "import ctypes")
+"""One file keeps Python busy for ever, the other holds its interpreter in C, where no exception arrives."""
+
+
+def hanging(folder: Path) -> str:
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text(HANGING, encoding="utf-8")
+    for name in ("a", "b"):
+        repository(folder / name)
+    return os.pathsep.join([str(folder / "site"), os.environ.get("PYTHONPATH", "")])
+
+
+def test_a_file_that_takes_for_ever_costs_itself_alone(tmp_path: Path) -> None:
+    path = hanging(tmp_path)
+    repository(tmp_path / "hostile", {"hanging.py": CLEAN, "leaking.py": LEAKING})
+    arguments = ("a", "hostile", "b", "-j", "2", "--resume")
+    done = fleet(*arguments, "--seconds", "4", cwd=tmp_path, PYTHONPATH=path)
+    assert done.returncode == 2
+    told = f"{tmp_path / 'hostile'}: hanging.py: error: took longer than 4 seconds; it was left as it is"
+    assert done.stderr.splitlines() == [told.encode()]
+    found = summary(tmp_path)
+    assert [one["repaired"] for one in found["repositories"]] == [1] * 3
+    assert [one["timed_out"] for one in found["repositories"]] == [[], ["hanging.py"], []]
+    assert found["totals"]["timed_out"] == 1
+    record = results(tmp_path, "hostile") / "record.json"
+    before = record.read_bytes()
+    fleet(*arguments, "--seconds", "4", cwd=tmp_path, PYTHONPATH=path)
+    assert record.read_bytes() == before, "the same time would not be enough again"
+    assert fleet(*arguments, "--seconds", "60", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such function to sleep with")
+def test_a_file_that_freezes_python_itself_costs_itself_alone(tmp_path: Path) -> None:
+    path = hanging(tmp_path)
+    repository(tmp_path / "alone", {"frozen.py": CLEAN})
+    repository(tmp_path / "hostile", {"frozen.py": CLEAN, "leaking.py": LEAKING})
+    done = fleet("a", "alone", "hostile", "b", "-j", "2", "--seconds", "4", cwd=tmp_path, PYTHONPATH=path)
+    assert done.returncode == 2
+    assert done.stderr.count(b"frozen.py: error: took longer than 4 seconds; it was left as it is") == 2
+    found = summary(tmp_path)
+    assert [one["timed_out"] for one in found["repositories"]] == [[], ["frozen.py"], ["frozen.py"], []]
+    assert [one["repaired"] for one in found["repositories"]] == [1, 0, 1, 1]
+
+
 def _die(repository: Repository, order: Order, jobs: int = 1) -> Result:
     os._exit(3)
 

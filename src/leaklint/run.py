@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import suppress
@@ -25,21 +26,29 @@ Work: TypeAlias = Callable[[Found], Outcome]
 
 Batch: TypeAlias = tuple[Found, ...]
 
+Death: TypeAlias = Callable[[float], str]
+"""Says why a process died that had worked on one file for so many seconds."""
+
 LARGEST_BATCH = 32
 DIED = "the process that worked on this file died; it was left as it is"
 
 
 def run(
-    work: Work, files: Sequence[Found], jobs: int | None = None, executor: Executor | None = None
+    work: Work,
+    files: Sequence[Found],
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    death: Death | None = None,
 ) -> Iterator[Outcome]:
     """Do `work` on all files.
 
     `jobs` is the number of processes, as many as there are processors if it is None; with one the work is done in this
     process. `executor` is used instead of processes of our own: any :class:`concurrent.futures.Executor`, one that
-    reaches other machines included. It is not shut down.
+    reaches other machines included. It is not shut down. `death` says why a process died; whoever gives it expects
+    one, so that even a single file gets a process.
     """
     jobs = jobs or available_processors()
-    if executor is None and (jobs == 1 or len(files) < 2):
+    if executor is None and (jobs == 1 or (len(files) < 2 and death is None)):
         yield from map(work, files)
         return
     batches = _batches(files, jobs)
@@ -56,7 +65,7 @@ def run(
                 pool.shutdown(cancel_futures=True)
         if position < len(batches):
             executor = None
-            yield from _one_by_one(work, batches[position])
+            yield from _one_by_one(work, batches[position], death or _died)
             position += 1
 
 
@@ -97,16 +106,22 @@ def _do_batch(work: Work, batch: Batch) -> tuple[Outcome, ...]:
     return tuple(work(found) for found in batch)
 
 
-def _one_by_one(work: Work, batch: Batch) -> Iterator[Outcome]:
+def _one_by_one(work: Work, batch: Batch, death: Death) -> Iterator[Outcome]:
     """Do each file by itself in one worker, and take a fresh worker when it dies."""
     remaining = list(reversed(batch))
     while remaining:
+        begun = 0.0
         with _workers(1) as pool, suppress(BrokenExecutor):
             while remaining:
+                begun = time.monotonic()
                 yield pool.submit(work, remaining[-1]).result()
                 remaining.pop()
         if remaining:
-            yield failed(remaining.pop(), DIED)
+            yield failed(remaining.pop(), death(time.monotonic() - begun))
+
+
+def _died(_lasted: float) -> str:
+    return DIED
 
 
 def context() -> BaseContext:

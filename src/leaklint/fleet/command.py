@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from leaklint.fleet import SECONDS
 from leaklint.options import code_option
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Skip what is done at the same revision, version and with these options.")
 @click.option("--scheduler", metavar="ADDRESS", help="Work on the dask cluster there: tcp://host:8786.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes; by default one a processor.")
+@click.option(
+    "--seconds", type=click.IntRange(min=1), default=SECONDS, show_default=True, help="How long one file may take."
+)
 @click.option("--unsafe-fixes", is_flag=True, help="Make repairs too that may change what the code does.")
 @click.option("--isolated", is_flag=True, help="Read no configuration.")
 @code_option("--select", "Report these rules only.")
@@ -63,7 +67,7 @@ def _run(values: dict[str, Any]) -> int:
     choice = Choice(values["select"] or None, values["extend_select"], values["ignore"])
     run = Run(
         output=Path(values["output"]),
-        order=Order(choice, values["isolated"], values["unsafe_fixes"]),
+        order=Order(choice, values["isolated"], values["unsafe_fixes"], values["seconds"]),
         jobs=values["jobs"],
         resume=values["resume"],
         scheduler=values["scheduler"],

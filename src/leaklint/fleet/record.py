@@ -34,6 +34,9 @@ class Record(msgspec.Struct, frozen=True):
     repaired: int
     errors: tuple[str, ...]
     seconds: float
+    timed_out: tuple[str, ...] = ()
+    limit: int = 0
+    """Seconds that each file was allowed."""
 
 
 def key_of(repository: Repository, order: Order) -> str:
@@ -45,9 +48,14 @@ def key_of(repository: Repository, order: Order) -> str:
 
 
 def is_done(output: Path, repository: Repository, order: Order) -> bool:
-    """Whether an earlier run has left the result that this one would make; failures are tried again."""
+    """Whether an earlier run has left the result that this one would make.
+
+    Failures are tried again, and files that took too long if they have more time now.
+    """
     record = read(output / FOLDER / repository.slug / RECORD)
-    return record is not None and record.failure is None and record.key == key_of(repository, order)
+    if record is None or record.failure is not None or record.key != key_of(repository, order):
+        return False
+    return not record.timed_out or order.seconds <= record.limit
 
 
 def read(path: Path) -> Record | None:
@@ -82,6 +90,8 @@ def keep(output: Path, repository: Repository, order: Order, result: Result) -> 
         repaired=result.repaired,
         errors=result.errors,
         seconds=result.seconds,
+        timed_out=result.timed_out,
+        limit=order.seconds,
     )
     write_atomically(str(folder / RECORD), msgspec.json.format(msgspec.json.encode(record)) + b"\n")
     return record

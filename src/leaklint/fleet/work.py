@@ -16,12 +16,13 @@ import msgspec
 
 from leaklint.config import Choice, Known, Settings, settings_for
 from leaklint.files import discover
+from leaklint.fleet import SECONDS
 from leaklint.fleet.findings import findings_text, sarif_text
 from leaklint.fleet.git import GitError
+from leaklint.fleet.limit import Limited, too_long
 from leaklint.fleet.patch import patch_of
 from leaklint.fleet.worktree import worktree
-from leaklint.paths import inside
-from leaklint.project import Project
+from leaklint.paths import encodable, inside
 from leaklint.report.document import document
 from leaklint.report.words import error_line
 from leaklint.rules import all_rules
@@ -39,6 +40,8 @@ class Order(msgspec.Struct, frozen=True):
     choice: Choice = Choice()
     isolated: bool = False
     unsafe: bool = False
+    seconds: int = SECONDS
+    """How long one file may take."""
     workspace: str | None = None
     """Where working trees are laid out; None for the system's own place."""
 
@@ -53,6 +56,8 @@ class Result(msgspec.Struct, frozen=True):
     findings: int = 0
     repaired: int = 0
     errors: tuple[str, ...] = ()
+    timed_out: tuple[str, ...] = ()
+    """Files that took too long; they are among the errors too."""
     seconds: float = 0.0
     patch: bytes = b""
     findings_json: bytes = b""
@@ -86,10 +91,12 @@ def _in_worktree(repository: Repository, order: Order, root: Path, errors: list[
         return settings_for(directory, codes, known, isolated=order.isolated).overridden(order.choice)
 
     discovery = discover((str(root),), settings_in)
-    checked = list(run(partial(check_file, project=Project()), discovery.files, jobs))
+    check = Limited(check_file, order.seconds)
+    checked = list(run(check, discovery.files, jobs, death=check.death))
     with_findings = [found for found, outcome in zip(discovery.files, checked, strict=True) if outcome.report.findings]
     # A project of its own for the repairs: none of them is to see a file as another repair leaves it.
-    repairs = run(partial(fix_file, unsafe=order.unsafe, project=Project()), with_findings, jobs)
+    fix = Limited(partial(fix_file, unsafe=order.unsafe), order.seconds)
+    repairs = run(fix, with_findings, jobs, death=fix.death)
     fixed = {outcome.report.path: outcome for outcome in repairs}
     report = document(checked, discovery.errors)
     repaired = [
@@ -97,16 +104,18 @@ def _in_worktree(repository: Repository, order: Order, root: Path, errors: list[
     ]
     problems = [error for outcome in fixed.values() for error in outcome.report.errors]
     place = str(root)
+    told = [
+        msgspec.structs.replace(error, path=inside(error.path, place) or error.path)
+        for error in (*errors, *report.errors, *problems)
+    ]
     return Result(
         slug=repository.slug,
         files=len(discovery.files),
         lines=sum(Path(found.path).read_bytes().count(b"\n") for found in discovery.files),
         findings=len(report.findings),
         repaired=sum(repaired),
-        errors=tuple(
-            error_line(msgspec.structs.replace(error, path=inside(error.path, place) or error.path))
-            for error in (*errors, *report.errors, *problems)
-        ),
+        errors=tuple(map(error_line, told)),
+        timed_out=tuple(encodable(error.path) for error in told if error.message == too_long(order.seconds)),
         patch=b"".join(patch_of(outcome, inside(path, place) or path) for path, outcome in fixed.items()),
         findings_json=findings_text(report, repaired, place),
         sarif=sarif_text(report, repaired, place),
