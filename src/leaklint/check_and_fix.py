@@ -15,6 +15,7 @@ import click
 
 from leaklint.config import Choice, ConfigError, Known, Settings, settings_for
 from leaklint.files import Discovery, Exclusion, Found, discover
+from leaklint.leftovers import remove_leftovers
 from leaklint.model import FileReport
 from leaklint.paths import absolute
 from leaklint.progress import with_progress
@@ -81,8 +82,12 @@ def _repaired(discovery: Discovery, options: Options) -> list[Outcome]:
         results = _results(options)
         known = partial(_clean, results) if results is not None else _nothing
         outcomes = _all_outcomes(work, "Repairing", discovery, options, known)
+        if options.diff:
+            return outcomes
+        for folder in {Path(os.path.realpath(found.path)).parent for found in discovery.files}:
+            remove_leftovers(folder)
         # Only now, so that no file is checked against another that is half way.
-        return outcomes if options.diff else [_stored(outcome) for outcome in outcomes]
+        return [_stored(outcome) for outcome in outcomes]
     data = sys.stdin.buffer.read()
     outcomes = [work(found, data) for found in discovery.files]
     if not options.diff:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import os
 import re
-import secrets
 import stat
+import sys
 from bisect import bisect_right
 from contextlib import suppress
 from itertools import accumulate
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from leaklint.leftovers import hold, temporary_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,10 +150,9 @@ def write_atomically(path: str, data: bytes) -> None:
         existing = target.stat() if target.exists() else None
         if existing is not None:
             _require_regular(path, existing.st_mode)
-        temporary = target.with_name(f".leaklint-{secrets.token_hex(8)}.tmp")
+        temporary = temporary_beside(target)
         try:
-            _write_synced(temporary, data, existing)
-            temporary.replace(target)
+            _write_synced(temporary, data, existing, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -160,14 +161,18 @@ def write_atomically(path: str, data: bytes) -> None:
         raise SourceError(path, f"cannot write: {_reason(error)}") from error
 
 
-def _write_synced(temporary: Path, data: bytes, existing: os.stat_result | None) -> None:
+def _write_synced(temporary: Path, data: bytes, existing: os.stat_result | None, target: Path) -> None:
     mode = 0o666 if existing is None else 0o600
     with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        hold(file)
         if existing is not None:
             _keep_owner_and_mode(temporary, existing)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+        if sys.platform == "win32":
+            file.close()  # no open file can be moved there
+        temporary.replace(target)
 
 
 def _keep_owner_and_mode(temporary: Path, existing: os.stat_result) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from leaklint import __version__
 from leaklint.fleet.repositories import Refused, Repository
 from leaklint.fleet.work import Order, Result
+from leaklint.leftovers import remove_leftovers
 from leaklint.paths import encodable
 from leaklint.source import write_atomically
 
@@ -71,6 +72,7 @@ def keep(output: Path, repository: Repository, order: Order, result: Result) -> 
     folder = output / FOLDER / repository.slug
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).unlink(missing_ok=True)
+    remove_leftovers(folder)
     files = {"repair.patch": result.patch, "findings.json": result.findings_json, "findings.sarif": result.sarif}
     for name, data in files.items():
         if result.failure is None:
