@@ -9,10 +9,12 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, TypeAlias
 
 from leaklint.files import Found
@@ -133,10 +135,22 @@ def context() -> BaseContext:
     return multiprocessing.get_context(method)
 
 
+def belong_to_parent() -> None:
+    """Make this process a worker: it leaves interrupts to its parent, and does not outlive it.
+
+    The workers of a pool keep one another waiting for more when their parent is killed, for ever.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
 def _workers(count: int) -> ProcessPoolExecutor:
     most = 61 if sys.platform == "win32" else count
-    return ProcessPoolExecutor(min(count, most), mp_context=context(), initializer=_leave_interrupts_to_parent)
-
-
-def _leave_interrupts_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return ProcessPoolExecutor(min(count, most), mp_context=context(), initializer=belong_to_parent)

@@ -1,8 +1,8 @@
 """A time limit for each file: one that takes longer costs itself alone.
 
 An exception is raised in the thread that works on the file, which needs no other process and is possible in the threads
-of a cluster too. Where none arrives, because Python's or LibCST's parser is what hangs, a process of our own ends itself
-at twice the limit; whoever handed out the work takes that for a death.
+of a cluster too. Where none arrives, because Python's or LibCST's parser is what hangs, a process of our own ends
+itself at twice the limit; whoever handed out the work takes that for a death.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from leaklint.run import DIED
 from leaklint.work import Outcome, failed
 
 _AGAIN = 5.0
-"""Seconds until the exception is raised once more: it is lost where Python can only print it, such as in a finalizer."""
+"""Seconds until the exception is raised once more: it is lost where Python can only print it, as in a finalizer."""
 
 
 class TooLongError(KeyboardInterrupt):

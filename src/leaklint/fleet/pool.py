@@ -8,7 +8,6 @@ grow with the number of repositories.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from itertools import islice
@@ -16,7 +15,7 @@ from typing import TypeAlias
 
 from leaklint.fleet.repositories import Repository
 from leaklint.fleet.work import Order, Result, do, do_all
-from leaklint.run import context
+from leaklint.run import belong_to_parent, context
 
 Batch: TypeAlias = tuple[Repository, ...]
 Done: TypeAlias = tuple[Repository, Result]
@@ -54,11 +53,7 @@ def alone(repository: Repository, order: Order) -> Result:
 
 def processes(workers: int) -> ProcessPoolExecutor:
     """Make a pool of processes on this machine."""
-    return ProcessPoolExecutor(workers, mp_context=context(), initializer=_leave_interrupts_to_driver)
-
-
-def _leave_interrupts_to_driver() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return ProcessPoolExecutor(workers, mp_context=context(), initializer=belong_to_parent)
 
 
 def _until_broken(
