@@ -12,7 +12,6 @@ from leaklint.fleet import SECONDS
 from leaklint.options import code_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from leaklint.fleet.record import Record
@@ -58,6 +57,7 @@ def _run(values: dict[str, Any]) -> int:
     from leaklint.fleet.driver import Run
     from leaklint.fleet.driver import fleet as do
     from leaklint.fleet.lock import LockedError
+    from leaklint.fleet.progress import progress_on_terminal
     from leaklint.fleet.repositories import asked_for
     from leaklint.fleet.work import Order
     from leaklint.source import SourceError
@@ -75,11 +75,15 @@ def _run(values: dict[str, Any]) -> int:
     try:
         asked = list(asked_for(values["repositories"], values["lists"]))
         with ExitStack() as stack:
-            totals = do(run, asked, _progress(stack, quiet=values["quiet"]))
+            totals = do(run, asked, progress_on_terminal(stack) if not values["quiet"] else _silent)
     except (OSError, SourceError, ClusterError, LockedError) as error:
         click.echo(_line(error), err=True)
         return 2
     return _told(run.output, totals, quiet=values["quiet"], exit_zero=values["exit_zero"])
+
+
+def _silent(_record: Record, _total: int) -> None:
+    """Show nothing."""
 
 
 def _line(error: Exception) -> str:
@@ -91,32 +95,6 @@ def _line(error: Exception) -> str:
         reason = error.strerror[:1].lower() + error.strerror[1:]
         return error_line(FileError(str(error.filename), reason))
     return f"leaklint: {error}"
-
-
-def _progress(stack: ExitStack, *, quiet: bool) -> Callable[[Record, int], None]:
-    """Show a bar on a terminal: repository, files, findings, time left."""
-    if quiet or not sys.stderr.isatty():
-        return lambda _record, _total: None
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    counts = TextColumn("{task.fields[files]:,} files, {task.fields[findings]:,} findings")
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), counts)
-    bar = stack.enter_context(Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True))
-    task = bar.add_task("", total=None, files=0, findings=0)
-
-    def progress(record: Record, total: int) -> None:
-        so_far = bar.tasks[0].fields
-        bar.update(
-            task,
-            description=record.slug,
-            total=total,
-            advance=1,
-            files=so_far["files"] + record.files,
-            findings=so_far["findings"] + record.findings,
-        )
-
-    return progress
 
 
 def _told(output: Path, totals: Totals, *, quiet: bool, exit_zero: bool) -> int:
