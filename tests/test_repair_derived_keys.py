@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from repairing import reasons, require_repair
 
+from leaklint import analyze
+from leaklint.repairs.birth import READ_EARLIER
+from leaklint.source import decode
+
 CASES = {
     "collection of entries": (
         """\
@@ -341,3 +345,29 @@ def test_a_removal_method_is_not_the_end_of_the_operation() -> None:
                 self._clients.pop(job, None)
         """
     ) == ["the operation that builds the keys does not end where they are evicted"]
+
+
+def test_a_key_that_is_built_earlier_is_unsafe_and_says_so() -> None:
+    (finding,) = analyze.check(decode("pool.py", BUILT_EARLIER.encode())).findings
+    assert finding.fix is not None
+    assert (finding.fix.safety, finding.fix.risk) == ("unsafe", READ_EARLIER)
+
+
+BUILT_EARLIER = """\
+class Transform:
+    def __init__(self, factory):
+        self._clients = {}
+        self._factory = factory
+
+    def _get_client(self, made, key):
+        if key not in self._clients:
+            self._clients[key] = self._factory(made)
+        return self._clients[key]
+
+    def process(self, rows, state_id):
+        try:
+            for row in rows:
+                self._get_client(self.kind, (state_id, make_key(row))).send(row)
+        finally:
+            self._clients.pop(state_id, None)
+"""

@@ -104,6 +104,14 @@ def test_full_says_what_can_be_repaired(fix: Fix | None, refused: str | None, wo
     assert f"= repair: {words}" in printed(report_on(replace(leak("a.py"), fix=fix, fix_refused=refused)))
 
 
+def test_full_says_why_a_repair_is_unsafe() -> None:
+    fix = Fix("unsafe", (), "somebody asks for the entry")
+    text = printed(report_on(replace(leak("a.py"), fix=fix)), width=200)
+    assert "it may change what the code does: somebody asks for the entry\n" in text
+    written = json.loads(json_format.text(report_on(replace(leak("leaking.py"), fix=fix))))
+    assert written["findings"][0]["fix"] == {"safety": "unsafe", "risk": "somebody asks for the entry", "edits": []}
+
+
 def test_a_finding_without_a_trace_still_shows_its_line() -> None:
     text = printed(report_on(replace(leak("leaking.py"), trace=(), advice="", symbol="")))
     assert "  --> leaking.py:15:17\n" in text
@@ -256,6 +264,7 @@ def test_json_has_what_the_contract_says() -> None:
         ],
         "fix": {
             "safety": "safe",
+            "risk": None,
             "edits": [
                 {"start": 0, "end": 0, "line": 1, "column": 1, "end_line": 1, "end_column": 1, "text": "# one\n"},
                 {"start": 6, "end": 15, "line": 1, "column": 7, "end_line": 1, "end_column": 16, "text": "Changed"},

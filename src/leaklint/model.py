@@ -51,6 +51,8 @@ class Fix(msgspec.Struct, frozen=True):
 
     safety: Safety
     edits: tuple[Edit, ...]
+    risk: str | None = None
+    """Why it is unsafe, in a sentence without a full stop; None if it is safe."""
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -49,7 +49,7 @@ class Draft(msgspec.Struct, frozen=True, eq=False):
     @property
     def fix(self) -> Fix:
         """The edits as a finding has them."""
-        return Fix(self.plan.safety, self.edits)
+        return Fix(self.plan.safety, self.edits, self.plan.risk)
 
 
 class Search(msgspec.Struct):

@@ -97,6 +97,8 @@ def _finding(record: Record, finding: dict[str, Any]) -> str:
     steps = "".join(_step(number, step) for number, step in enumerate(finding["trace"], start=1))
     excerpt = "" if finding["trace"] else _code(finding["excerpt"], finding["line"])
     refused = f"<p>No repair: {_text(finding['refused'])}</p>" if finding["refused"] else ""
+    risk = finding["fix"]["risk"] if finding["fix"] else None
+    refused += f"<p>The repair is unsafe: {_text(risk)}</p>" if risk else ""
     advice = f"<p>{_text(finding['advice'])}</p>" if finding["advice"] else ""
     told = (
         f"<details><summary>{_text(finding['message'])}</summary>"

@@ -8,7 +8,6 @@ import msgspec
 
 from leaklint import ir
 from leaklint.ir_walk import below, last_part
-from leaklint.model import Safety
 from leaklint.repairs.changes import Change, ComprehensionToLoop, Hoist, InsertAfter, InsertBefore
 from leaklint.repairs.expressions import evaluation_order
 from leaklint.repairs.find import binds, expression_of
@@ -33,6 +32,9 @@ _PURE = frozenset(
 _TAKES_OUT = frozenset("clear pop popitem popleft remove sort reverse insert extend append".split())
 
 
+READ_EARLIER = "the key would be built before what stands left of it, which shows if a call changes what is read"
+
+
 class Source(msgspec.Struct, frozen=True, eq=False):
     """The name that holds a key, whether the repair makes it up, and what binds it.
 
@@ -49,7 +51,7 @@ class Source(msgspec.Struct, frozen=True, eq=False):
     expression: ir.Expression | None = None
     target: str = ""
     eager: bool = False
-    safety: Safety = "safe"
+    risk: str | None = None
 
     @property
     def by_loop(self) -> bool:
@@ -95,8 +97,8 @@ def ways_to_name(layout: Layout, site: Site, *, with_collected: bool = True) -> 
     around = [one for one in below(statement) if isinstance(one, ir.Comprehension) and one.at.contains(site.key)]
     inside = [one for one in around if one.at != site.key and not _is_in_first_iterable(one, site)]
     if not inside:
-        safety = _safety(evaluation_order(layout, statement, expression), expression)
-        return Source(site, name, is_new=True, expression=expression, safety=safety)
+        risk = _risk(evaluation_order(layout, statement, expression), expression)
+        return Source(site, name, is_new=True, expression=expression, risk=risk)
     if len(inside) > 1:
         raise RefusedError(f"the key on line {site.key.line} is built in a comprehension inside another")
     return _from_comprehension(layout, site, inside[0], expression, name)
@@ -112,14 +114,13 @@ def _from_comprehension(
     layout: Layout, site: Site, comprehension: ir.Comprehension, expression: ir.Expression, name: str
 ) -> Source:
     statement = site.statement
-    safety = _safety(key_order(layout, comprehension, expression), expression)
+    risk = _risk(key_order(layout, comprehension, expression), expression)
     match statement:
         case ir.Assign(targets=(ir.Name(id=target),), value=value) if value is comprehension:
             pass
         case _:
             target = free_name("items", site.function, layout.names)
-            if _safety(evaluation_order(layout, statement, comprehension)) == "unsafe":
-                safety = "unsafe"
+            risk = _risk(evaluation_order(layout, statement, comprehension)) or risk
     eager = comprehension.kind == "generator" and _is_taken_at_once(statement, comprehension)
     return Source(
         site,
@@ -129,16 +130,16 @@ def _from_comprehension(
         expression=expression,
         target=target,
         eager=eager,
-        safety=safety,
+        risk=risk,
     )
 
 
-def _safety(order: object, expression: ir.Expression | None = None) -> Safety:
+def _risk(order: object, expression: ir.Expression | None = None) -> str | None:
     if isinstance(order, Refusal):
         raise RefusedError(order.reason)
     if order == "changed":
         raise RefusedError("the key cannot be given a name without changing the order of evaluation")
-    return "unsafe" if order == "reads" and not _only_computes(expression) else "safe"
+    return READ_EARLIER if order == "reads" and not _only_computes(expression) else None
 
 
 def _only_computes(expression: ir.Expression | None) -> bool:

@@ -36,11 +36,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from leaklint.flow.events import Release
-    from leaklint.model import Safety
     from leaklint.repairs.layout import Layout
 
-Way: TypeAlias = tuple[tuple[Change, ...], bool]
-"""The changes for one end of a value, and whether they are safe."""
+Way: TypeAlias = tuple[tuple[Change, ...], str | None]
+"""The changes for one end of a value, and why they are unsafe, if they are."""
+
+MISSED = "the entry is asked for elsewhere, where it would then be missing"
+LEFT_ELSEWHERE = "the value is ended in another place too, where its entry cannot be evicted"
+LOCKED = "the lock is taken where the code could hold it, or another one, already"
+ENDED_AGAIN = "the value could be ended once more, and its entry would then be missing"
+LOST = "somebody goes through the container, and would no longer find a value that an exception has kept from its end"
 
 
 def plans_for_a_kept_entry(intent: Intent) -> Iterator[Plan | Refusal]:
@@ -53,9 +58,10 @@ def plans_for_a_kept_entry(intent: Intent) -> Iterator[Plan | Refusal]:
         return
     function = function_of(intent.layout, statement_around(intent.layout, place.at))
     is_asked = is_asked_for(intent.layout, intent.evidence, story.insertion.cache, function, kept.values())
+    risk = MISSED if is_asked else None
     if not all(_can_be_evicted(intent, release) for release in kept.values()):
         # With an eviction in one function, the rule would not speak of the others any more.
-        is_asked = True
+        risk = risk or LEFT_ELSEWHERE
     for way in (_on_the_next_line, _behind_what_catches, _in_a_finally):
         try:
             ways = [
@@ -66,8 +72,9 @@ def plans_for_a_kept_entry(intent: Intent) -> Iterator[Plan | Refusal]:
             continue
         made = [one for one in ways if one is not None]
         if len(made) == len(ways):
-            is_safe = not is_asked and all(is_safe for _, is_safe in made)
-            yield Plan(tuple(dict.fromkeys(change for changes, _ in made for change in changes)), _word(is_safe))
+            risks = (risk, *(own_risk for _, own_risk in made))
+            changes = tuple(dict.fromkeys(change for changes, _ in made for change in changes))
+            yield Plan(changes, next(filter(None, risks), None))
 
 
 def _can_be_evicted(intent: Intent, release: Release) -> bool:
@@ -77,10 +84,6 @@ def _can_be_evicted(intent: Intent, release: Release) -> bool:
     except RefusedError:
         return False
     return True
-
-
-def _word(is_safe: bool) -> Safety:
-    return "safe" if is_safe else "unsafe"
 
 
 def _of_none(intent: Intent, release: Release) -> Way:
@@ -93,7 +96,7 @@ def _of_none(intent: Intent, release: Release) -> Way:
             if asks_behind(layout, function, statement, word):
                 raise RefusedError("the entry is asked for again behind the end of its value")
             text = f"{text_of(layout, cache.at)}.pop({as_argument(text_of(layout, key.at))}, None)"
-            return (ReplaceStatement(statement, text),), True
+            return (ReplaceStatement(statement, text),), None
     raise RefusedError("the entry gets None in a statement that does more")
 
 
@@ -120,13 +123,13 @@ def _in_a_finally(intent: Intent, end: End) -> Way | None:
     first = standing_in(layout, inserting, place.block) if function_of(layout, inserting) is end.function else None
     if first is None or first >= place.index:
         return None
-    changes, key, name, locks, is_safe = _parts(intent, end, end.anchor)
+    changes, key, name, locks, risk = _parts(intent, end, end.anchor)
     needed = (names_read(end.lookup.key) & locals_of(end.function)) | ({name} if name else set())
     if changes or not all(_is_bound_by(end, one, place.block.statements[first]) for one in needed):
         raise RefusedError("what the eviction needs is only known inside the statements that it must stand behind")
     lines = _eviction(layout, end, key, name)
     wrapped = place.block.statements[first + 1], place.block.statements[place.index]
-    return (WrapInTry(*wrapped, under(locks, lines)),), is_safe and not _is_swept(intent, end)
+    return (WrapInTry(*wrapped, under(locks, lines)),), risk or (LOST if _is_swept(intent, end) else None)
 
 
 def _is_swept(intent: Intent, end: End) -> bool:
@@ -147,27 +150,28 @@ def _is_bound_by(end: End, name: str, statement: ir.Statement) -> bool:
 
 def _behind(intent: Intent, end: End, anchor: ir.Statement) -> Way:
     layout = intent.layout
-    changes, key, name, locks, is_safe = _parts(intent, end, anchor)
+    changes, key, name, locks, risk = _parts(intent, end, anchor)
     if changes and anchor is not end.anchor and end.lookup.statement is end.statement:
         raise RefusedError("what the eviction needs is only known inside the statement that ends the value")
     lines = under(locks, _eviction(layout, end, key, name))
     if not isinstance(anchor, ir.Return):
-        return (*changes, InsertAfter(anchor, lines)), is_safe
-    return (*_before_return(layout, end, anchor, changes), InsertBefore(anchor, lines, False)), is_safe
+        return (*changes, InsertAfter(anchor, lines)), risk
+    return (*_before_return(layout, end, anchor, changes), InsertBefore(anchor, lines, False)), risk
 
 
 def _parts(
     intent: Intent, end: End, anchor: ir.Statement
-) -> tuple[tuple[Change, ...], str, str, tuple[str, ...], bool]:
-    """What gives key and value a name, their words, the locks to take, and whether the eviction is safe.
+) -> tuple[tuple[Change, ...], str, str, tuple[str, ...], str | None]:
+    """What gives key and value a name, their words, the locks to take, and why the eviction is unsafe, if it is.
 
     The value has no word where its entry must be the one that was looked up.
     """
     locks, is_known = _locks_to_take(intent, end, anchor)
     asks_who = bool(locks) or suspends(end)
     changes, key, name = _named(intent.layout, end, asks_who=asks_who)
-    is_safe = is_known and not (end.lookup.is_strict and repeats(intent.layout, end))
-    return changes, key, name if asks_who else "", locks, is_safe
+    is_missed = end.lookup.is_strict and repeats(intent.layout, end)
+    risk = LOCKED if not is_known else ENDED_AGAIN if is_missed else None
+    return changes, key, name if asks_who else "", locks, risk
 
 
 def _eviction(layout: Layout, end: End, key: str, name: str) -> tuple[str, ...]:

@@ -23,8 +23,14 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     """Changes that should repair a report."""
 
     changes: tuple[Change, ...]
-    safety: Safety = "safe"
+    risk: str | None = None
+    """Why it may change what the code does, in a sentence without a full stop; None if it is safe."""
     needs_match: bool = False
     """Whether the analysis must see that the new eviction is of the inserted key; else the code itself shows it."""
     dropped: tuple[str, ...] = ()
     """Expressions that are taken out with the strings in them."""
+
+    @property
+    def safety(self) -> Safety:
+        """Whether it may be made without being asked for."""
+        return "safe" if self.risk is None else "unsafe"

@@ -58,7 +58,7 @@ def _registered(intent: Intent, site: Site) -> Plan | None:
             before, after = offsets(layout, key.at)
             text = layout.source.text
             line = text[start:before] + source.name + text[after:end]
-            return Plan(source.bind((line,)), source.safety) if "\n" not in line else None
+            return Plan(source.bind((line,)), source.risk) if "\n" not in line else None
         case _:
             return None
 
@@ -68,12 +68,12 @@ def _plan(intent: Intent, site: Site, mirror: Mirror, region: Region, base: str 
     source = ways_to_name(layout, site)
     if source.collected is not None and _is_before(layout, site, region, source.collected):
         name = _loop_variable(layout, site, region, source.name)
-        return Plan(_evicting(intent, site, mirror, region, name, source.collected), source.safety)
+        return Plan(_evicting(intent, site, mirror, region, name, source.collected), source.risk)
     if source.collected is not None and not source.is_made_whole:
         source = ways_to_name(layout, site, with_collected=False)
     if not source.by_loop and not source.is_made_whole and _is_single(intent, site, region):
         binding = source.bind(())
-        return Plan((*binding, *_evicting(intent, site, mirror, region, source.name, None)), source.safety)
+        return Plan((*binding, *_evicting(intent, site, mirror, region, source.name, None)), source.risk)
     wanted = f"tracked_{source.collected}" if source.is_made_whole else tracking_name(source.name, base)
     tracked = free_name(wanted, function, layout.names)
     # A name that the repair makes up is free already; the loop over the list may have it too.
@@ -82,7 +82,7 @@ def _plan(intent: Intent, site: Site, mirror: Mirror, region: Region, base: str 
     evicting = _evicting(intent, site, mirror, region, name, tracked)
     opening = InsertBefore(start, (f"{tracked} = []",))
     binding = source.bind((source.collect_in(tracked),))
-    return Plan((opening, *evicting, *binding), source.safety)
+    return Plan((opening, *evicting, *binding), source.risk)
 
 
 def _is_before(layout: Layout, site: Site, region: Region, collected: str) -> bool:

@@ -196,7 +196,8 @@ def _repair(finding: Finding) -> str:
         return f"none that is certain{reason}"
     if finding.fix.safety == "safe":
         return "`leaklint fix` does it"
-    return "`leaklint fix --unsafe-fixes` does it; read the result, it may change what the code does"
+    risk = f": {printable(finding.fix.risk)}" if finding.fix.risk else ""
+    return f"`leaklint fix --unsafe-fixes` does it; read the result, it may change what the code does{risk}"
 
 
 def _labelled(label: str, words: str, digits: int, width: int) -> Iterator[Text]:

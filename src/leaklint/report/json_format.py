@@ -57,7 +57,8 @@ def _finding(located: Located, document: Document) -> dict[str, object]:
 def _fix(fix: Fix | None, source: Source | None) -> dict[str, object] | None:
     if fix is None or source is None:
         return None
-    return {"safety": fix.safety, "edits": [_edit(edit, source) for edit in fix.edits]}
+    risk = None if fix.risk is None else encodable(fix.risk)
+    return {"safety": fix.safety, "risk": risk, "edits": [_edit(edit, source) for edit in fix.edits]}
 
 
 def _edit(edit: Edit, source: Source) -> dict[str, object]:

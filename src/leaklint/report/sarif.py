@@ -109,7 +109,8 @@ def _fix(fix: Fix, advice: str, path: str, source: Source) -> dict[str, object]:
         "artifactLocation": {"uri": _uri(path)},
         "replacements": [_replacement(edit, source) for edit in fix.edits],
     }
-    return {"description": {"text": f"{advice} ({fix.safety})"}, "artifactChanges": [change]}
+    safety = f"{fix.safety}: {encodable(fix.risk)}" if fix.risk else fix.safety
+    return {"description": {"text": f"{advice} ({safety})"}, "artifactChanges": [change]}
 
 
 def _replacement(edit: Edit, source: Source) -> dict[str, object]:
