@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 import click
 
+from leaklint.baseline import Baselines, baseline_text, name_in_baseline
 from leaklint.config import Choice, ConfigError, Known, Settings, settings_for
 from leaklint.files import Discovery, Exclusion, Found, discover
 from leaklint.leftovers import remove_leftovers
-from leaklint.model import FileReport
+from leaklint.model import FileReport, Gone
 from leaklint.paths import absolute
 from leaklint.progress import with_progress
 from leaklint.project import Project
 from leaklint.report.document import Document, document
 from leaklint.report.output import opened, print_report
-from leaklint.report.words import check_summary, error_line, fix_summary, given_up_line
+from leaklint.report.words import check_summary, count, error_line, fix_summary, given_up_line, gone_lines
 from leaklint.results import Results, default_directory
 from leaklint.rules import all_rules
 from leaklint.run import Work, run
+from leaklint.source import SourceError, write_atomically
 from leaklint.work import Outcome, check_file, fix_file
 from leaklint.writing import patch, store
 
@@ -43,8 +45,11 @@ def check(options: Options) -> int:
     """Report the findings in what was named."""
     results = _results(options)
     work = partial(check_file, project=Project(is_recording=results is not None))
+    baselines = Baselines(options.baseline)
     with _target(options, sys.stdout) as stream:
         discovery = _discovered(options)
+        if options.write_baseline is None:
+            discovery = baselines.applied(discovery)
         if options.paths == STDIN:
             data = sys.stdin.buffer.read()
             outcomes = [work(found, data) for found in discovery.files]
@@ -52,7 +57,9 @@ def check(options: Options) -> int:
             outcomes = _all_outcomes(work, "Checking", discovery, options, results.known if results else _nothing)
             if results is not None:
                 results.keep(zip(discovery.files, outcomes, strict=True))
-        report = document(outcomes, discovery.errors)
+        if options.write_baseline is not None:
+            return _baseline_written(options, discovery, outcomes)
+        report = document(outcomes, discovery.errors, _gone(baselines, discovery, outcomes))
         print_report(report, stream, options.output_format, statistics_only=options.statistics)
     _say(report, options, check_summary(report))
     return _exit_code(report, options, has_findings=bool(report.findings))
@@ -60,11 +67,12 @@ def check(options: Options) -> int:
 
 def fix(options: Options) -> int:
     """Repair what was named, or print what the repair would change."""
+    baselines = Baselines(options.baseline)
     is_filter = options.paths == STDIN and not options.diff
     with _target(options, sys.stderr if is_filter else sys.stdout) as stream:
-        discovery = _discovered(options)
+        discovery = baselines.applied(_discovered(options))
         outcomes = _repaired(discovery, options)
-        report = document(outcomes, discovery.errors)
+        report = document(outcomes, discovery.errors, _gone(baselines, discovery, outcomes))
         if options.diff:
             # As bytes, because a patch holds a file's lines in the encoding and with the newlines that they have.
             stream.flush()
@@ -95,6 +103,28 @@ def _repaired(discovery: Discovery, options: Options) -> list[Outcome]:
         sys.stdout.buffer.write(next((outcome.after for outcome in outcomes if outcome.after is not None), data))
         sys.stdout.buffer.flush()
     return outcomes
+
+
+def _gone(baselines: Baselines, discovery: Discovery, outcomes: list[Outcome]) -> list[Gone]:
+    reports = zip(discovery.files, (outcome.report.gone for outcome in outcomes), strict=True)
+    return list(baselines.gone(reports))
+
+
+def _baseline_written(options: Options, discovery: Discovery, outcomes: list[Outcome]) -> int:
+    """Write all findings down as known ones. What could not be checked is told, and has none."""
+    assert options.write_baseline is not None
+    report = document(outcomes, discovery.errors)
+    findings = (
+        (name_in_baseline(finding.path, outcome.repository), finding)
+        for outcome in outcomes
+        for finding in outcome.report.findings
+    )
+    try:
+        write_atomically(options.write_baseline, baseline_text(findings))
+    except SourceError as error:
+        raise click.UsageError(str(error)) from error
+    _say(report, options, f"Wrote {count(len(report.findings), 'finding')} to {options.write_baseline}.")
+    return 2 if report.errors else 0
 
 
 def _discovered(options: Options) -> Discovery:
@@ -190,6 +220,8 @@ def _say(report: Document, options: Options, summary: str) -> None:
     if not options.quiet:
         if report.given_up:
             click.echo(given_up_line(report.given_up), err=True)
+        for line in gone_lines(report.gone):
+            click.echo(line, err=True)
         click.echo(summary, err=True)
 
 

@@ -46,6 +46,10 @@ def main() -> None:
 @main.command(short_help="Report the leaks in files and directories.")
 @shared_options
 @click.option("--statistics", is_flag=True, help="Print how often each rule speaks instead of the findings.")
+@click.option(
+    "--write-baseline", type=click.Path(dir_okay=False), metavar="FILE",
+    help="Write all findings to FILE, as known ones, instead of reporting them.",
+)  # fmt: skip
 def check(**values: Any) -> None:
     """Report the leaks in files and directories; by default in the working directory, `-` for standard input."""
     from leaklint import check_and_fix
@@ -137,6 +141,9 @@ def _options(values: dict[str, Any]) -> Options:
     options = Options(paths=paths, **values)
     if options.stdin_filename is not None and paths != ("-",):
         raise click.UsageError("--stdin-filename needs '-' as the only path.")
+    if options.write_baseline is not None and (options.baseline is not None or paths == ("-",)):
+        other = "--baseline" if options.baseline is not None else "standard input"
+        raise click.UsageError(f"--write-baseline cannot be combined with {other}.")
     if options.output_format not in ("full", "concise"):
         for name, is_given in (("--diff", options.diff), ("--statistics", options.statistics)):
             if is_given:

@@ -12,9 +12,11 @@ from pathlib import Path
 import libcst
 from libcst.codemod import CodemodCommand, CodemodContext, SkipFile
 
+from leaklint.baseline import Baselines
 from leaklint.config import Choice, ConfigError, Settings, settings_for, unknown_code
 from leaklint.decoded import from_text
-from leaklint.files import Exclusion
+from leaklint.files import Exclusion, Found
+from leaklint.model import FileError, KnownFindings
 from leaklint.paths import absolute, shown
 from leaklint.project import Project
 from leaklint.report import concise
@@ -71,7 +73,8 @@ class EvictDerivedKeys(CodemodCommand):
         try:
             settings = _settings(path, isolated=self._isolated).overridden(self._choice)
             source = from_text("stdin", tree.code) if path is None else _same_as_on_disk(shown(path), tree)
-            outcome = fix_source(source, settings, Project(), unsafe=self._unsafe)
+            known = _known(path, settings)
+            outcome = fix_source(source, settings, Project(), unsafe=self._unsafe, known=known)
         except SourceError as error:
             raise SkipFile(str(error)) from error
         for problem in outcome.report.errors:
@@ -98,6 +101,13 @@ def _settings(path: str | None, *, isolated: bool) -> Settings:
     if path is not None and Exclusion().leaves_out(place, settings, is_directory=False):
         raise SkipFile(f"{shown(path)}: excluded by the settings")
     return settings
+
+
+def _known(path: str | None, settings: Settings) -> tuple[KnownFindings, ...]:
+    found = Baselines().given(Found(shown(path or "stdin"), settings))
+    if isinstance(found, FileError):
+        raise SkipFile(error_line(found))
+    return found.known
 
 
 def _same_as_on_disk(path: str, tree: libcst.Module) -> Source:

@@ -17,7 +17,7 @@ import msgspec
 
 from leaklint.ignore_files import is_repository
 from leaklint.model import FileError
-from leaklint.paths import absolute, shown
+from leaklint.paths import absolute, inside, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True):
     choices: tuple[Choice, ...] = ()
     exclude: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    baseline: str | None = None
+    """The absolute path of the file with the findings that are known."""
 
     def overridden(self, choice: Choice) -> Settings:
         """Give `choice` the last word."""
@@ -92,6 +94,7 @@ class Table(msgspec.Struct, frozen=True, rename="kebab"):
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     per_file_ignores: dict[str, tuple[str, ...]] = {}
+    baseline: str | None = None
 
 
 Known: TypeAlias = dict[str, Settings | ConfigError]
@@ -116,13 +119,12 @@ def settings_for(directory: str, codes: Sequence[str], known: Known, *, isolated
 
 def _look_up(directory: str, codes: Sequence[str], known: Known, *, isolated: bool) -> Settings:
     above = _from_above(directory, codes, known, isolated=isolated)
-    own = None if isolated else load(Path(directory, "pyproject.toml"), codes)
-    if own is None:
-        return above
     is_in_repository = is_repository(above.repository) and (
         Path(above.repository) in (Path(directory), *Path(directory).parents)
     )
-    return msgspec.structs.replace(own, repository=above.repository) if is_in_repository else own
+    repository = above.repository if is_in_repository else directory
+    own = None if isolated else load(Path(directory, "pyproject.toml"), codes, repository)
+    return above if own is None else own
 
 
 def _from_above(directory: str, codes: Sequence[str], known: Known, *, isolated: bool) -> Settings:
@@ -135,8 +137,8 @@ def _from_above(directory: str, codes: Sequence[str], known: Known, *, isolated:
     return settings_for(parent, codes, known, isolated=isolated)
 
 
-def load(path: Path, codes: Sequence[str]) -> Settings | None:
-    """Read one `pyproject.toml`; None if it is missing or has no `[tool.leaklint]`.
+def load(path: Path, codes: Sequence[str], repository: str) -> Settings | None:
+    """Read one `pyproject.toml` of a repository; None if it is missing or has no `[tool.leaklint]`.
 
     Raises :class:`ConfigError`.
     """
@@ -151,11 +153,37 @@ def load(path: Path, codes: Sequence[str]) -> Settings | None:
     _check_codes(path, text, table, codes)
     return Settings(
         root=root,
-        repository=root,
+        repository=repository,
         choices=(Choice(table.select, table.extend_select, table.ignore),),
         exclude=table.exclude,
         per_file_ignores=tuple(table.per_file_ignores.items()),
+        baseline=None if table.baseline is None else _baseline(path, text, table.baseline, repository),
     )
+
+
+def _baseline(path: Path, text: str, written: str, repository: str) -> str:
+    """The absolute path of a baseline, which is relative to its `pyproject.toml` and lies in the same repository."""
+    place = absolute(str(path.parent / written))
+    # Nobody who checks another's repository wants to read what a link in it leads to.
+    if "\0" in written or not (_lies_in(place, repository) and _lies_in(os.path.realpath(place), repository)):
+        message = f"[tool.leaklint] baseline: '{written}' does not lie in the repository"
+        raise _error(path, message, _line_of(text, "baseline"))
+    return place
+
+
+def _lies_in(path: str, repository: str) -> bool:
+    return inside(path, repository) is not None or inside(path, os.path.realpath(repository)) is not None
+
+
+def baseline_in(path: Path) -> str | None:
+    """What a `pyproject.toml` names as its baseline, whatever else is wrong with it."""
+    try:
+        written: object = _parse(path, _read(path) or "")
+    except ConfigError:
+        return None
+    for key in ("tool", "leaklint", "baseline"):
+        written = written.get(key) if isinstance(written, dict) else None
+    return written if isinstance(written, str) else None
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from leaklint.ignore_files import (
     is_repository,
     tolerant_patterns,
 )
-from leaklint.model import FileError
+from leaklint.model import FileError, KnownFindings
 from leaklint.paths import absolute, inside, shown
 from leaklint.tests_by_name import PATTERNS
 
@@ -59,10 +59,11 @@ SettingsFor: TypeAlias = Callable[[str], Settings]
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A file to check: its path as it is shown, and the settings that hold for it."""
+    """A file to check: its path as it is shown, the settings that hold for it, and what its baseline knows of it."""
 
     path: str
     settings: Settings
+    known: tuple[KnownFindings, ...] = ()
 
 
 class Discovery(msgspec.Struct, frozen=True):

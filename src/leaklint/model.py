@@ -83,6 +83,25 @@ class FileError(msgspec.Struct, frozen=True):
     column: int | None = None
 
 
+class KnownFindings(msgspec.Struct, frozen=True):
+    """Findings of a file that are alike, and that its project has agreed to live with: so many of them."""
+
+    code: str
+    symbol: str
+    cache: str
+    key: str
+    count: int
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """An entry of a baseline, by the baseline's path and line, that no finding of the file at `path` answers to."""
+
+    baseline: str
+    line: int
+    path: str
+    known: KnownFindings
+
+
 class FileReport(msgspec.Struct, frozen=True):
     """All that is known of one file after it was checked."""
 
@@ -91,3 +110,7 @@ class FileReport(msgspec.Struct, frozen=True):
     errors: tuple[FileError, ...] = ()
     given_up: tuple[str, ...] = ()
     """Functions that were not analysed to their end, because that would have taken too long."""
+    known: tuple[KnownFindings, ...] = ()
+    """Findings that are left out, because the baseline has them."""
+    gone: tuple[KnownFindings, ...] = ()
+    """What the baseline has, and the file has no longer."""

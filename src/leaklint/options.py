@@ -33,6 +33,8 @@ class Options(NamedTuple):
     statistics: bool = False
     diff: bool = False
     unsafe_fixes: bool = False
+    baseline: str | None = None
+    write_baseline: str | None = None
 
 
 def complete_code(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -82,6 +84,12 @@ _SHARED = (
     code_option("--select", "Report these rules only: codes or their beginnings, separated by commas; ALL for all."),
     code_option("--extend-select", "Report these rules too."),
     code_option("--ignore", "Do not report these rules. The longest match decides between this and --select."),
+    click.option(
+        "--baseline",
+        type=click.Path(dir_okay=False, readable=False),
+        metavar="FILE",
+        help="Do not report the findings that are known there.",
+    ),
     click.option("--isolated", is_flag=True, help="Read no configuration."),
     click.option("--force-exclude", is_flag=True, help="Leave out what is excluded even if it is named."),
     click.option(

@@ -138,7 +138,8 @@ def _maker() -> str:
 
 def _key(found: Found) -> str:
     # Findings name files relative to the working directory.
-    return digest("\0".join((found.path, str(Path.cwd()), repr(found.settings))).encode("utf-8", "surrogatepass"))
+    words = (found.path, str(Path.cwd()), repr(found.settings), repr(found.known))
+    return digest("\0".join(words).encode("utf-8", "surrogatepass"))
 
 
 def _read(place: Path, maker: str) -> Table:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from leaklint import analyze, rules
+from leaklint.baseline import told_apart
 from leaklint.basis import Basis, digest, stamp_of
-from leaklint.model import FileError, FileReport, Finding
+from leaklint.model import FileError, FileReport, Finding, KnownFindings
 from leaklint.selection import chosen_codes
 from leaklint.source import Source, SourceError, decode, read
 from leaklint.suppress import suppressions
@@ -49,18 +50,23 @@ def check_file(found: Found, data: bytes | None = None, *, project: Project | No
     """Check one file; `data` are its bytes if they are not on disk."""
     if project is not None and project.is_recording and data is None:
         return _guarded(found, lambda: _check_recording(found, project))
-    return _guarded(found, lambda: check_source(_source(found, data), found.settings, project))
+    return _guarded(found, lambda: check_source(_source(found, data), found.settings, project, found.known))
 
 
 def fix_file(found: Found, data: bytes | None = None, *, unsafe: bool, project: Project | None = None) -> Outcome:
     """Repair one file, in memory; `data` are its bytes if they are not on disk."""
-    return _guarded(found, lambda: fix_source(_source(found, data), found.settings, project, unsafe=unsafe))
+    return _guarded(
+        found,
+        lambda: fix_source(_source(found, data), found.settings, project, unsafe=unsafe, known=found.known),
+    )
 
 
-def check_source(source: Source, settings: Settings, project: Project | None = None) -> Outcome:
-    """Check a file that has been read. May raise SourceError."""
+def check_source(
+    source: Source, settings: Settings, project: Project | None = None, known: tuple[KnownFindings, ...] = ()
+) -> Outcome:
+    """Check a file that has been read, and leave out what is known of it. May raise SourceError."""
     report = analyze.check(source, project=project)
-    return _unchanged(source, shown_findings(report.findings, source, settings), report, settings)
+    return _unchanged(source, _shown(report, source, settings, known), settings)
 
 
 def _check_recording(found: Found, project: Project) -> Outcome:
@@ -68,22 +74,29 @@ def _check_recording(found: Found, project: Project) -> Outcome:
     project.forget_questions()
     stamp = stamp_of(found.path)
     source = read(found.path)
-    outcome = check_source(source, found.settings, project)
+    outcome = check_source(source, found.settings, project, found.known)
     if stamp is None or outcome.report.errors:
         return outcome
     basis = Basis(stamp, digest(source.data), project.dependencies())
     return msgspec.structs.replace(outcome, basis=basis)
 
 
-def fix_source(source: Source, settings: Settings, project: Project | None = None, *, unsafe: bool) -> Outcome:
-    """Repair what is shown of a file that has been read. May raise SourceError."""
+def fix_source(
+    source: Source,
+    settings: Settings,
+    project: Project | None = None,
+    *,
+    unsafe: bool,
+    known: tuple[KnownFindings, ...] = (),
+) -> Outcome:
+    """Repair what is shown of a file that has been read and is not known. May raise SourceError."""
     report = analyze.check(source, project=project)
-    findings = shown_findings(report.findings, source, settings)
-    if not any(_is_repairable(finding, unsafe=unsafe) for finding in findings):
-        return _unchanged(source, findings, report, settings)
+    shown = _shown(report, source, settings, known)
+    if not any(_is_repairable(finding, unsafe=unsafe) for finding in shown.findings):
+        return _unchanged(source, shown, settings)
     codes = _chosen(source.path, settings)
     # By what a finding is, not by where it stands: a repair moves the lines that the comments were read from.
-    silenced = {_identity(finding) for finding in report.findings} - {_identity(finding) for finding in findings}
+    silenced = {_identity(finding) for finding in report.findings} - {_identity(finding) for finding in shown.findings}
     repaired = analyze.repair(
         source,
         lambda finding: finding.code in codes and _identity(finding) not in silenced,
@@ -91,10 +104,10 @@ def fix_source(source: Source, settings: Settings, project: Project | None = Non
         project=project,
     )
     if repaired.data == source.data:
-        return _unchanged(source, findings, report, settings)
-    left = shown_findings(repaired.left, decode(source.path, repaired.data), settings)
+        return _unchanged(source, shown, settings)
+    left = msgspec.structs.replace(report, findings=repaired.left)
     return Outcome(
-        report=FileReport(source.path, left, given_up=report.given_up),
+        report=_shown(left, decode(source.path, repaired.data), settings, known),
         repository=settings.repository,
         fixed=repaired.fixed,
         before=source.data,
@@ -114,6 +127,16 @@ def shown_findings(findings: Iterable[Finding], source: Source, settings: Settin
     return tuple(sorted(kept, key=lambda finding: (finding.span, finding.code)))
 
 
+def _shown(report: FileReport, source: Source, settings: Settings, known: tuple[KnownFindings, ...]) -> FileReport:
+    """The report with what is to be shown: of the findings that are shown at all those that the baseline lacks."""
+    new, met, gone = told_apart(shown_findings(report.findings, source, settings), known)
+    codes = _chosen(source.path, settings)
+    # Nothing is known of what was not looked for.
+    is_certain = not report.errors and not report.given_up
+    missed = tuple(one for one in gone if is_certain and one.code in codes)
+    return msgspec.structs.replace(report, findings=new, known=met, gone=missed)
+
+
 def _source(found: Found, data: bytes | None) -> Source:
     return read(found.path) if data is None else decode(found.path, data)
 
@@ -122,12 +145,8 @@ def _chosen(path: str, settings: Settings) -> frozenset[str]:
     return chosen_codes(path, settings, {rule.code: rule.default for rule in rules.all_rules()})
 
 
-def _unchanged(source: Source, findings: tuple[Finding, ...], report: FileReport, settings: Settings) -> Outcome:
-    return Outcome(
-        report=msgspec.structs.replace(report, findings=findings),
-        repository=settings.repository,
-        before=source.data if findings else None,
-    )
+def _unchanged(source: Source, report: FileReport, settings: Settings) -> Outcome:
+    return Outcome(report, settings.repository, before=source.data if report.findings else None)
 
 
 def _is_repairable(finding: Finding, *, unsafe: bool) -> bool:

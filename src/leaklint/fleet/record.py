@@ -35,6 +35,8 @@ class Record(msgspec.Struct, frozen=True):
     repaired: int
     errors: tuple[str, ...]
     seconds: float
+    known: int = 0
+    gone: tuple[str, ...] = ()
     timed_out: tuple[str, ...] = ()
     limit: int = 0
     """Seconds that each file was allowed."""
@@ -92,6 +94,8 @@ def keep(output: Path, repository: Repository, order: Order, result: Result) -> 
         repaired=result.repaired,
         errors=result.errors,
         seconds=result.seconds,
+        known=result.known,
+        gone=result.gone,
         timed_out=result.timed_out,
         limit=order.seconds,
     )

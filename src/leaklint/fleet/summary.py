@@ -23,6 +23,7 @@ class Totals(msgspec.Struct):
     findings: int = 0
     repaired: int = 0
     errors: int = 0
+    known: int = 0
     timed_out: int = 0
 
     def add(self, record: Record) -> None:
@@ -34,6 +35,7 @@ class Totals(msgspec.Struct):
         self.findings += record.findings
         self.repaired += record.repaired
         self.errors += len(record.errors)
+        self.known += record.known
         self.timed_out += len(record.timed_out)
 
 

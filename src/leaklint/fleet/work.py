@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from leaklint.baseline import Baselines
 from leaklint.config import Choice, Known, Settings, settings_for
 from leaklint.files import discover
 from leaklint.fleet import SECONDS
@@ -24,7 +25,7 @@ from leaklint.fleet.patch import patch_of
 from leaklint.fleet.worktree import worktree
 from leaklint.paths import encodable, inside
 from leaklint.report.document import document
-from leaklint.report.words import error_line
+from leaklint.report.words import error_line, gone_words
 from leaklint.rules import all_rules
 from leaklint.run import run
 from leaklint.work import Outcome, check_file, fix_file
@@ -56,6 +57,10 @@ class Result(msgspec.Struct, frozen=True):
     findings: int = 0
     repaired: int = 0
     errors: tuple[str, ...] = ()
+    known: int = 0
+    """Findings that the repository's baseline has; they are not among the others."""
+    gone: tuple[str, ...] = ()
+    """What that baseline has, and the repository no longer."""
     timed_out: tuple[str, ...] = ()
     """Files that took too long; they are among the errors too."""
     seconds: float = 0.0
@@ -90,7 +95,8 @@ def _in_worktree(repository: Repository, order: Order, root: Path, errors: list[
     def settings_in(directory: str) -> Settings:
         return settings_for(directory, codes, known, isolated=order.isolated).overridden(order.choice)
 
-    discovery = discover((str(root),), settings_in)
+    baselines = Baselines()
+    discovery = baselines.applied(discover((str(root),), settings_in))
     check = Limited(check_file, order.seconds)
     checked = list(run(check, discovery.files, jobs, death=check.death))
     with_findings = [found for found, outcome in zip(discovery.files, checked, strict=True) if outcome.report.findings]
@@ -98,7 +104,8 @@ def _in_worktree(repository: Repository, order: Order, root: Path, errors: list[
     fix = Limited(partial(fix_file, unsafe=order.unsafe), order.seconds)
     repairs = run(fix, with_findings, jobs, death=fix.death)
     fixed = {outcome.report.path: outcome for outcome in repairs}
-    report = document(checked, discovery.errors)
+    gone = baselines.gone(zip(discovery.files, (outcome.report.gone for outcome in checked), strict=True))
+    report = document(checked, discovery.errors, gone)
     repaired = [
         is_repaired for outcome in checked for is_repaired in _repaired(outcome, fixed.get(outcome.report.path))
     ]
@@ -115,6 +122,8 @@ def _in_worktree(repository: Repository, order: Order, root: Path, errors: list[
         findings=len(report.findings),
         repaired=sum(repaired),
         errors=tuple(map(error_line, told)),
+        known=report.known,
+        gone=tuple(map(gone_words, report.gone)),
         timed_out=tuple(encodable(error.path) for error in told if error.message == too_long(order.seconds)),
         patch=b"".join(patch_of(outcome, inside(path, place) or path) for path, outcome in fixed.items()),
         findings_json=findings_text(report, repaired, place),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaklint.fleet.git import borrow, contents, entries
-from leaklint.fleet.plain import files_of, is_needed
+from leaklint.fleet.plain import baselines_of, files_of, is_needed
 from leaklint.model import FileError
 
 if TYPE_CHECKING:
@@ -53,16 +53,27 @@ def _copy(source: Path, root: Path) -> list[FileError]:
 
 
 def _lay_out(own: str, listed: list[Entry], root: Path) -> list[FileError]:
-    errors, wanted = [], []
+    errors, wanted, others = [], [], {}
     for entry in listed:
         name = os.fsdecode(entry.path)
-        if entry.mode not in REGULAR or not is_needed(name.rpartition("/")[2]):
+        if entry.mode not in REGULAR:
             continue
-        if _leads_out(name):
+        if not is_needed(name.rpartition("/")[2]):
+            others[name] = entry
+        elif _leads_out(name):
             errors.append(FileError(name, "has a path that leads out of the repository"))
         else:
             wanted.append(entry)
-    for entry, data in contents(own, wanted):
+    errors += _laid_out(own, wanted, root)
+    names = [os.fsdecode(entry.path) for entry in wanted]
+    configurations = (root / name for name in names if name.rpartition("/")[2] == "pyproject.toml")
+    baselines = [others[name] for name in baselines_of(root, configurations) if name in others]
+    return errors + _laid_out(own, baselines, root)
+
+
+def _laid_out(own: str, wanted: list[Entry], root: Path) -> list[FileError]:
+    errors = []
+    for entry, data in contents(own, wanted) if wanted else ():
         name = os.fsdecode(entry.path)
         if data is None:
             errors.append(FileError(name, "is missing from the object database; the clone is partial or damaged"))

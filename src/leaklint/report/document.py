@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from leaklint.fingerprint import fingerprints
-from leaklint.model import FileError, Finding, Span
+from leaklint.model import FileError, Finding, Gone, Span
 from leaklint.paths import encodable, inside, shown
 from leaklint.source import Source, SourceError, decode, offset, position, read
 
@@ -52,9 +52,13 @@ class Document(msgspec.Struct, frozen=True):
     given_up: tuple[tuple[str, tuple[str, ...]], ...]
     """Files with functions that were not analysed to their end."""
     source_of: SourceOf
+    known: int = 0
+    """How many findings are left out because the baseline has them."""
+    gone: tuple[Gone, ...] = ()
+    """Entries of the baseline that can go."""
 
 
-def document(outcomes: Iterable[Outcome], errors: Iterable[FileError] = ()) -> Document:
+def document(outcomes: Iterable[Outcome], errors: Iterable[FileError] = (), gone: Iterable[Gone] = ()) -> Document:
     """Put the outcomes of a run together. `errors` are those that no file's outcome tells."""
     outcomes = tuple(outcomes)
     by_path = {outcome.report.path: outcome for outcome in outcomes}
@@ -69,6 +73,8 @@ def document(outcomes: Iterable[Outcome], errors: Iterable[FileError] = ()) -> D
         checked=sum(not outcome.report.errors for outcome in outcomes),
         given_up=tuple((path, made.report.given_up) for path, made in by_path.items() if made.report.given_up),
         source_of=source_of,
+        known=sum(one.count for outcome in outcomes for one in outcome.report.known),
+        gone=tuple(gone),
     )
 
 

@@ -11,7 +11,7 @@ from leaklint.report.words import given_up, repairable, statistics
 from leaklint.source import Source, position
 
 if TYPE_CHECKING:
-    from leaklint.model import Edit, FileError, Fix
+    from leaklint.model import Edit, FileError, Fix, Gone
     from leaklint.report.document import Document, Located
 
 VERSION = 1
@@ -27,6 +27,7 @@ def text(document: Document) -> str:
             {"path": encodable(path), "message": encodable(given_up(functions)), "functions": list(functions)}
             for path, functions in document.given_up
         ],
+        "gone": [_gone(gone) for gone in document.gone],
         "summary": _summary(document),
     }
     return msgspec.json.format(msgspec.json.encode(written)).decode() + "\n"
@@ -75,6 +76,20 @@ def _edit(edit: Edit, source: Source) -> dict[str, object]:
     }
 
 
+def _gone(gone: Gone) -> dict[str, object]:
+    known = gone.known
+    return {
+        "baseline": encodable(gone.baseline),
+        "line": gone.line,
+        "path": gone.path,
+        "code": known.code,
+        "symbol": known.symbol,
+        "cache": known.cache,
+        "key": known.key,
+        "count": known.count,
+    }
+
+
 def _error(error: FileError) -> dict[str, object]:
     return {
         "path": encodable(error.path),
@@ -91,6 +106,7 @@ def _summary(document: Document) -> dict[str, object]:
         "findings": len(findings),
         "errors": len(document.errors),
         "fixed": len(document.fixed),
+        "known": document.known,
         "repairable": {"safe": repairable(findings, "safe"), "unsafe": repairable(findings, "unsafe")},
         "rules": {code: number for number, code, _ in statistics(document)},
     }

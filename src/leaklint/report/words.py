@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 from leaklint.paths import encodable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from leaklint.model import FileError, Finding
+    from leaklint.model import FileError, Finding, Gone
     from leaklint.report.document import Document, Place
 
 
 MOST_NAMED = 5
 """How many functions one line names."""
+
+MOST_GONE = 10
+"""How many entries of a baseline are named that can go."""
 
 
 def printable(text: str) -> str:
@@ -42,6 +45,22 @@ def error_line(error: FileError) -> str:
     return f"{printable(':'.join([encodable(error.path), *numbers]))}: error: {printable(error.message)}"
 
 
+def gone_lines(gone: Sequence[Gone]) -> Iterator[str]:
+    """Name the entries of a baseline that can go, the first ones each on a line."""
+    for one in gone[:MOST_GONE]:
+        place = f"{printable(one.baseline)}:{one.line}"
+        yield f"{place}: warning: gone, the baseline can be shortened: {gone_words(one)}"
+    if len(gone) > MOST_GONE:
+        yield f"warning: {len(gone) - MOST_GONE} more of the baseline are gone; `--format json` names them"
+
+
+def gone_words(gone: Gone) -> str:
+    """Say which findings are meant by an entry of a baseline that can go."""
+    known = gone.known
+    number = f"{known.count} times " if known.count > 1 else ""
+    return printable(f"{number}{known.code} in {gone.path}, {known.symbol}: {known.key} in {known.cache}")
+
+
 def given_up_line(files: Sequence[tuple[str, tuple[str, ...]]]) -> str:
     """Say on one line which functions of a file were not analysed to their end; of many files, which they are."""
     (path, functions), *more = files
@@ -62,19 +81,19 @@ def check_summary(document: Document) -> str:
     """Say what a check found."""
     findings = [located.finding for located in document.findings]
     if not findings:
-        return f"No leaks found in {count(document.checked, 'file')}.{_not_done(document)}"
-    return f"Found {count(len(findings), 'finding')}{_repairable(findings)}.{_not_done(document)}"
+        return f"No leaks found in {count(document.checked, 'file')}.{_known(document)}{_not_done(document)}"
+    return f"Found {count(len(findings), 'finding')}{_repairable(findings)}.{_known(document)}{_not_done(document)}"
 
 
 def fix_summary(document: Document, *, written: bool) -> str:
     """Say what a repair changed, or would change if `written` is false."""
     fixed, left = len(document.fixed), len(document.findings)
     if not fixed and not left:
-        return f"No leaks found in {count(document.checked, 'file')}.{_not_done(document)}"
+        return f"No leaks found in {count(document.checked, 'file')}.{_known(document)}{_not_done(document)}"
     verb = "Repaired" if written else "Would repair"
     changed = len({finding.path for finding in document.fixed})
     done = f"{verb} {count(fixed, 'finding')} in {count(changed, 'file')}" if fixed else f"{verb} nothing"
-    return f"{done}; {left or 'none'} left{_unsafe(document)}.{_not_done(document)}"
+    return f"{done}; {left or 'none'} left{_unsafe(document)}.{_known(document)}{_not_done(document)}"
 
 
 def statistics(document: Document) -> tuple[tuple[int, str, str], ...]:
@@ -101,6 +120,10 @@ def _repairable(findings: list[Finding]) -> str:
 def _unsafe(document: Document) -> str:
     unsafe = repairable((located.finding for located in document.findings), "unsafe")
     return f" ({unsafe} repairable with `--unsafe-fixes`)" if unsafe else ""
+
+
+def _known(document: Document) -> str:
+    return f" {count(document.known, 'finding')} more in the baseline." if document.known else ""
 
 
 def _not_done(document: Document) -> str:
