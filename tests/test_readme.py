@@ -191,6 +191,9 @@ def test_repairing_commands_leave_nothing(command: str, project: Path, installat
 def test_the_settings_are_understood(project: Path, installation: Installation) -> None:
     (block,) = of("toml")
     (project / "pyproject.toml").write_text(block.text, encoding="utf-8")
+    assert "no such baseline" in run("leaklint check src", project, installation.environment).stdout
+    empty = "mkdir empty && leaklint check --write-baseline .leaklint-baseline.json empty"
+    assert run(empty, project, installation.environment).returncode == 0
     assert "LKL101" in run("leaklint check src", project, installation.environment).stdout
     vendored = project / "vendored"
     (project / "src").rename(vendored)

@@ -275,11 +275,13 @@ def test_json_has_what_the_contract_says() -> None:
         "version": 1,
         "errors": [{"path": "bad.py", "line": 3, "column": None, "message": "broken"}],
         "notices": [],
+        "gone": [],
         "summary": {
             "files": 1,
             "findings": 1,
             "errors": 1,
             "fixed": 0,
+            "known": 0,
             "repairable": {"safe": 1, "unsafe": 0},
             "rules": {"LKL101": 1},
         },

@@ -55,7 +55,7 @@ def test_a_file_that_cannot_be_read_is_an_error_of_its_own(tmp_path: Path, work)
 
 
 def test_a_fault_of_ours_is_told_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(source: object, settings: object, project: object) -> None:
+    def fail(*_arguments: object) -> None:
         raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr("leaklint.work.check_source", fail)
