@@ -55,10 +55,10 @@ def resolve(repository: str, revision: str) -> Commit:
         raise GitError(f"'{revision}' is not a revision")
     root = Path(repository)
     inner = root / ".git" if os.path.lexists(root / ".git") else root
-    asked = (f"--git-dir={inner}", "rev-parse")
-    digest = _line(_git(*asked, "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", missing=revision))
-    objects = _line(_git(*asked, "--git-path", "objects"))
-    digest_format = _line(_git(*asked, "--show-object-format"))
+    # All in one call: of ten thousand repositories each must be asked before the work on them begins.
+    asked = ("--git-path", "objects", "--show-object-format", "--verify", "--quiet", "--end-of-options")
+    told = _git(f"--git-dir={inner}", "rev-parse", *asked, f"{revision}^{{commit}}", missing=revision)
+    objects, digest_format, digest = os.fsdecode(told.removesuffix(b"\n")).rsplit("\n", 2)
     return Commit(digest, str(Path.cwd().joinpath(objects).resolve()), digest_format)
 
 
@@ -133,10 +133,6 @@ def _git(*arguments: str, missing: str | None = None) -> bytes:
             raise GitError(f"there is no revision '{missing}'")
         raise GitError(said[-1] if said else f"git failed with exit code {done.returncode}")
     return done.stdout
-
-
-def _line(data: bytes) -> str:
-    return os.fsdecode(data.removesuffix(b"\n"))
 
 
 def _environment() -> dict[str, str]:

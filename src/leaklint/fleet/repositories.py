@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,9 @@ from leaklint.fleet.plain import digest_of
 from leaklint.paths import absolute
 
 LONGEST_NAME = 60
+
+PINNED_AT_ONCE = 4
+"""Repositories that are asked for their revision side by side; nobody works on one before all are known."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -59,14 +63,18 @@ def asked_for(words: Iterable[str], lists: Iterable[str]) -> Iterator[Asked]:
 def found(asked: Iterable[Asked]) -> Iterator[Repository | Refused]:
     """Pin each repository to a commit; a directory that holds repositories stands for each of them."""
     seen: set[str] = set()
-    for one in asked:
-        root = Path(one.path)
-        places = [root] if is_git(root) or not root.is_dir() else (_inside(root) or [root])
-        for place in places:
-            pinned = _pinned(place, one)
+    with ThreadPoolExecutor(PINNED_AT_ONCE) as threads:
+        for pinned in threads.map(lambda named: _pinned(*named), _places(asked)):
             if pinned.slug not in seen:
                 seen.add(pinned.slug)
                 yield pinned
+
+
+def _places(asked: Iterable[Asked]) -> Iterator[tuple[Path, Asked]]:
+    for one in asked:
+        root = Path(one.path)
+        inner = [] if is_git(root) or not root.is_dir() else _inside(root)
+        yield from ((place, one) for place in inner or [root])
 
 
 def _asked(word: str, base: Path, where: str) -> Asked:
