@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.fleet import record as fleet_record
+from benchmarks.fleet.scale import page as scale_page
 from benchmarks.speed.page import page as speed_page
 from benchmarks.speed.record import load
 from leaklint import may_raise
@@ -22,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 MODEL = ROOT / "docs" / "may-raise.md"
 SPEED = ROOT / "docs" / "speed.md"
+FLEET = ROOT / "docs" / "fleet.md"
 PAGES = ROOT / "docs" / "rules"
 EXAMPLE = Path("src", "transform.py")
 """What the README's first block of Python is called there."""
@@ -31,11 +34,12 @@ _PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 def generated() -> dict[Path, str]:
     """Every file that is made from the code, wholly or in part, and the text that it should have."""
-    readme, model, speed = (path.read_text(encoding="utf-8") for path in (README, MODEL, SPEED))
+    readme, model, speed, fleet = (path.read_text(encoding="utf-8") for path in (README, MODEL, SPEED, FLEET))
     return {
         README: _filled(readme, {**_example(readme), "rules": _rules_table()}),
         MODEL: _filled(model, {"safe calls": _safe_calls()}),
         SPEED: _filled(speed, {"speed": speed_page(load())}),
+        FLEET: _filled(fleet, {"scale": scale_page(fleet_record.load())}),
         **{PAGES / f"{rule.code}.md": _page(rule.code, rule.name, rule.docs) for rule in all_rules()},
     }
 
