@@ -13,6 +13,7 @@ import functools
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from leaklint.files import Found
@@ -22,6 +23,19 @@ from leaklint.work import Outcome, failed
 
 _AGAIN = 5.0
 """Seconds until the exception is raised once more: it is lost where Python can only print it, as in a finalizer."""
+
+
+_PAUSE = 0.1
+"""Seconds between two looks at the deadlines."""
+
+_LOCK = threading.Lock()
+"""Taken with `with` and nothing else: an exception that comes from outside leaves none of Python's own locks taken."""
+
+_DEADLINES: dict[int, float] = {}
+"""When the time of each thread that works on a file is over."""
+
+_WATCHERS: list[threading.Thread] = []
+"""The one thread that looks at them."""
 
 
 class TooLongError(KeyboardInterrupt):
@@ -57,43 +71,52 @@ def too_long(seconds: float) -> str:
 
 def _in_time(seconds: float, do: Callable[[], Outcome]) -> Outcome:
     """Do it, or raise TooLongError when the time is over; nothing is raised afterwards."""
-    watch = _Watch(seconds)
+    watched = threading.get_ident()
+    _begin(watched, seconds)
     try:
         try:
             return do()
         finally:
-            watch.end()
+            _end(watched)
     except TooLongError:
-        # It may have come while the watch was being ended.
-        watch.end()
+        # It may have come in the middle of the end.
+        _end(watched)
         raise
 
 
-class _Watch:
-    """Raises TooLongError in the thread that makes it; a process that is ours alone ends if that does not help."""
+def _begin(watched: int, seconds: float) -> None:
+    with _LOCK:
+        _DEADLINES[watched] = time.monotonic() + seconds
+        if not _WATCHERS:
+            _WATCHERS.append(threading.Thread(target=_watch, daemon=True))
+            _WATCHERS[0].start()
+    if _is_ours():
+        faulthandler.dump_traceback_later(2 * seconds, exit=True, file=_nowhere())
 
-    def __init__(self, seconds: float) -> None:
-        self._watched = threading.get_ident()
-        self._over = threading.Event()
-        is_main = threading.current_thread() is threading.main_thread()
-        self._is_deadly = is_main and multiprocessing.parent_process() is not None
-        if self._is_deadly:
-            faulthandler.dump_traceback_later(2 * seconds, exit=True, file=_nowhere())
-        self._thread = threading.Thread(target=self._run, args=(seconds,), daemon=True)
-        self._thread.start()
 
-    def end(self) -> None:
-        """Raise nothing more, and take back what has been raised and has not arrived."""
-        self._over.set()
-        self._thread.join()
-        _raise_in(self._watched, None)
-        if self._is_deadly:
-            faulthandler.cancel_dump_traceback_later()
+def _end(watched: int) -> None:
+    """Raise nothing more in a thread, and take back what has been raised and has not arrived."""
+    with _LOCK:
+        _DEADLINES.pop(watched, None)
+    _raise_in(watched, None)
+    if _is_ours():
+        faulthandler.cancel_dump_traceback_later()
 
-    def _run(self, seconds: float) -> None:
-        while not self._over.wait(seconds):
-            _raise_in(self._watched, TooLongError)
-            seconds = _AGAIN
+
+def _watch() -> None:
+    """Raise TooLongError in each thread whose time is over, for ever."""
+    while True:
+        time.sleep(_PAUSE)
+        with _LOCK:
+            now = time.monotonic()
+            for watched in [watched for watched, deadline in _DEADLINES.items() if deadline <= now]:
+                _raise_in(watched, TooLongError)
+                _DEADLINES[watched] = now + _AGAIN
+
+
+def _is_ours() -> bool:
+    """Whether this process is a worker that does one file at a time, so that it may end for its sake."""
+    return multiprocessing.parent_process() is not None and threading.current_thread() is threading.main_thread()
 
 
 def _raise_in(ident: int, error: type[BaseException] | None) -> None:
