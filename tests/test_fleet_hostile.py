@@ -11,6 +11,7 @@ from fleet import fleet, repository, results, summary
 from front_ends import CLEAN, LEAKING
 
 from leaklint.fleet import pool, work
+from leaklint.fleet.git import STOPPED
 from leaklint.fleet.repositories import Asked, Repository, found
 from leaklint.fleet.work import Order, Result
 
@@ -99,6 +100,19 @@ def test_a_missing_file_is_named_and_the_rest_is_done(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert b"one: b.py: error: is missing from the object database" in done.stderr
     assert summary(tmp_path)["totals"]["repaired"] == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
+def test_an_object_that_nobody_hands_out_costs_one_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = repository(tmp_path / "one", {"a.py": LEAKING, "b.py": CLEAN})
+    blob = git("rev-parse", "HEAD:b.py", cwd=one).strip()
+    path = one / ".git" / "objects" / blob[:2] / blob[2:]
+    path.unlink()
+    os.mkfifo(path)
+    (asked,) = found([Asked(str(one))])
+    assert isinstance(asked, Repository)
+    monkeypatch.setattr("leaklint.fleet.git.SECONDS", 1)
+    assert work.do(asked, Order()).failure == STOPPED
 
 
 DEADLY = """\

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 SECONDS = 600
 """One call of git may take this long."""
+
+
+STOPPED = f"git stopped in the middle of reading files, or took longer than {SECONDS} seconds"
 
 
 class GitError(Exception):
@@ -87,9 +92,12 @@ def entries(own: str, digest: str) -> list[Entry]:
 def contents(own: str, wanted: list[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
     """Read the bytes of files, one after the other; None for one that is missing from the database."""
     command = ["git", f"--git-dir={own}", "cat-file", "--batch"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
-    ) as process:
+    with (
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
+        ) as process,
+        _ended_in_time(process),
+    ):
         asking, answers = process.stdin, process.stdout
         assert asking is not None
         assert answers is not None
@@ -98,14 +106,27 @@ def contents(own: str, wanted: list[Entry]) -> Iterator[tuple[Entry, bytes | Non
             asking.flush()
             head = answers.readline().split()
             if not head:
-                raise GitError("git stopped in the middle of reading files")
+                raise GitError(STOPPED)
             if head[-1] == b"missing":
                 yield entry, None
             else:
                 data = answers.read(int(head[2]))
-                answers.read(1)
+                if not answers.read(1):
+                    raise GitError(STOPPED)
                 yield entry, data
         asking.close()
+
+
+@contextmanager
+def _ended_in_time(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End it when it has taken too long: an object may be a pipe that nobody writes into."""
+    watch = threading.Timer(SECONDS, process.kill)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def quoted(path: bytes, *, always: bool = False) -> bytes:
