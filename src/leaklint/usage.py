@@ -226,6 +226,25 @@ def _is_looked_at(item: ir.Subscript, parent: msgspec.Struct) -> bool:
             return False
 
 
+def asked_for_truth(routine: Routine) -> list[Span]:
+    """Where the routine takes an item out of a container only to ask whether it is empty: `while self._jobs[key]:`."""
+    return [
+        node.at
+        for node, parents, _ in _with_parents(routine.function)
+        if isinstance(node, ir.Subscript) and _is_test(node, parents)
+    ]
+
+
+def _is_test(node: msgspec.Struct, parents: Parents) -> bool:
+    match parents[0]:
+        case ir.Not():
+            return _is_test(parents[0], parents[1:])
+        case ir.If(test=test) | ir.While(test=test) | ir.Conditional(test=test):
+            return test is node
+        case _:
+            return False
+
+
 def _use_of_item(item: ir.Subscript, outer: msgspec.Struct | None) -> Use:
     match outer:
         case ir.Delete():

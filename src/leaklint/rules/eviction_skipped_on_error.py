@@ -66,6 +66,7 @@ from leaklint.evidence import (
     evictions_elsewhere,
     guilty_jump,
     is_bounded,
+    may_be_same_cache,
     place_at,
     raised_in,
     shared_depth,
@@ -76,7 +77,8 @@ from leaklint.ir_walk import in_scope
 from leaklint.rule import Report, Rule
 from leaklint.task_groups import fails_with_its_owner
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
-from leaklint.values import Group, Result, Value, is_waited_for
+from leaklint.usage import asked_for_truth
+from leaklint.values import Entry, Group, Result, Value, is_waited_for
 
 WAITED_FOR = frozenset(["Condition", "Event", "Future", "Queue", "SimpleQueue", "create_future", "Semaphore"])
 """What asyncio, threading, queue and concurrent.futures offer for waiting until another function says so."""
@@ -85,10 +87,24 @@ WAITED_FOR = frozenset(["Condition", "Event", "Future", "Queue", "SimpleQueue", 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Entries that every way out without an exception evicts, and some way out with one does not."""
     for story in evidence.stories:
-        if is_bounded(evidence, story.insertion.cache):
+        if is_bounded(evidence, story.insertion.cache) or _waits_for_the_end(evidence, story):
             continue
         yield from _skipped(evidence, story)
         yield from _never_answered(evidence, story)
+
+
+def _waits_for_the_end(evidence: Evidence, story: Story) -> bool:
+    """Whether the operation only asks a defaultdict for what others put in, until it is empty and can be evicted."""
+    insertion = story.insertion
+    routine = evidence.outline.routines.get(insertion.place.function)
+    if routine is None or insertion.value != Entry(insertion.cache, insertion.key):
+        return False
+    return insertion.place.at in asked_for_truth(routine) and any(
+        may_be_same_cache(other.insertion.cache, insertion.cache)
+        and other.insertion.place.function != insertion.place.function
+        and any(way_out.kind != "raise" for way_out, _ in other.stays)
+        for other in evidence.stories
+    )
 
 
 def _skipped(evidence: Evidence, story: Story) -> Iterable[Report]:
