@@ -13,15 +13,14 @@ from collections.abc import Iterator
 from leaklint import ir
 from leaklint.evidence import Evidence, Story, cache_name, is_bounded, may_be_same_cache
 from leaklint.flow.events import Eviction, Insertion, Release, Walk
+from leaklint.identities import is_identity
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.keys import Match, compare
 from leaklint.model import Span
 from leaklint.outline import Blueprint, Routine, ancestry, label_of
-from leaklint.usage import ends_a_life, looked_up
+from leaklint.usage import ends_a_life, looked_up, only_filled
 from leaklint.values import (
     Applied,
-    ClassReference,
-    Closure,
     Element,
     Entry,
     Field,
@@ -39,8 +38,6 @@ from leaklint.values import (
     within,
 )
 
-DEFINED_ONCE = frozenset("callback cls endpoint fn func function handler klass method self".split())
-"""What variables that hold classes and functions are called; there are as many of these as the program defines."""
 LIVES_LONG = frozenset(
     """
     AbstractEventLoop Barrier BoundedSemaphore Condition Lock PriorityQueue ProcessPoolExecutor Queue RLock Semaphore
@@ -50,6 +47,8 @@ LIVES_LONG = frozenset(
 """What an object has that serves many operations: locks, threads, queues."""
 
 
+NAMES_AN_OBJECT = "`id()` names an object that will be gone"
+"""Why a key made by `id()` is a new one."""
 MAKES_THE_OBJECT = frozenset(["__init__", "__new__", "__post_init__"])
 """Where a counter begins."""
 
@@ -59,9 +58,20 @@ def growing_stories(evidence: Evidence) -> Iterator[Story]:
     for story in (*evidence.stories, *evidence.cut_short):
         if ends_a_life(story.walk.function) or not only_grows(evidence, story.insertion.cache):
             continue
+        if _is_record(evidence, story.insertion.cache):
+            continue
         has_stayed = not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays)
         if has_stayed and not _goes_with_its_owner(evidence, story.insertion.cache):
             yield story
+
+
+def _is_record(evidence: Evidence, cache: Value) -> bool:
+    """Whether an object only writes it down, under a name that is for others: whoever reads it empties it, too."""
+    match cache:
+        case Field(base=Instance(), name=name) if not name.startswith("_") and not is_shared(evidence, cache):
+            return only_filled(evidence.outline, name)
+        case _:
+            return False
 
 
 def _goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
@@ -93,7 +103,7 @@ def why_fresh(evidence: Evidence, key: Value) -> str | None:
             if reason is not None:
                 return reason
     identity = next((part for part in within(key) if is_identity(part)), None)
-    return "`id()` names an object that will be gone" if identity is not None else None
+    return NAMES_AN_OBJECT if identity is not None else None
 
 
 def _why_part_fresh(evidence: Evidence, part: Value) -> str | None:
@@ -108,21 +118,6 @@ def _why_part_fresh(evidence: Evidence, part: Value) -> str | None:
             return f"`{name}` is counted up"
         case _:
             return None
-
-
-def is_identity(value: Value) -> bool:
-    """`id(x)` of an object that may go; classes and functions stay."""
-    match value:
-        case Applied(function="id", arguments=(ClassReference() | Closure(),)):
-            return False
-        case Applied(function="id", arguments=(Applied(function="type"),)):
-            return False
-        case Applied(function="id", arguments=(Parameter(annotation=str(annotation)),)):
-            return annotation.rpartition(".")[2] not in ("type", "Type", "Callable", "FunctionType", "ModuleType")
-        case Applied(function="id", arguments=(argument,)):
-            return last_name(argument) not in DEFINED_ONCE
-        case _:
-            return False
 
 
 def _is_count(evidence: Evidence, counted: Value) -> bool:

@@ -76,6 +76,12 @@ def growing(outline: Outline) -> frozenset[str]:
     )
 
 
+def only_filled(outline: Outline, name: str) -> bool:
+    """Whether the module's code never reads the container."""
+    uses = {use for routine in outline.routines.values() for _, use in _uses(routine, frozenset([name]))}
+    return uses.isdisjoint({Use.READ, Use.ESCAPE})
+
+
 def _made_at_once(outline: Outline) -> frozenset[str]:
     """Names that a class body or the module gives a value."""
     own = frozenset(map(word, outline.kinds))

@@ -71,7 +71,8 @@ from collections.abc import Iterable
 
 from leaklint.evidence import Evidence
 from leaklint.flow.events import Insertion
-from leaklint.growth import growing_stories, is_identity, outlives_operations, why_fresh
+from leaklint.growth import NAMES_AN_OBJECT, growing_stories, outlives_operations, why_fresh
+from leaklint.identities import is_identity, is_memo_of_objects
 from leaklint.rule import Report, Rule
 from leaklint.telling import code, key_words, never_evicted
 from leaklint.values import Applied, Constant, Entry, Value, within
@@ -82,6 +83,8 @@ def check(evidence: Evidence) -> Iterable[Report]:
     for story in growing_stories(evidence):
         reason = why_fresh(evidence, story.insertion.key)
         insertion = story.insertion
+        if reason == NAMES_AN_OBJECT and is_memo_of_objects(evidence.outline, insertion):
+            continue
         if reason is not None and not _weighs_little(insertion) and outlives_operations(evidence, insertion.cache):
             key, cache = key_words(evidence, story), code(insertion.cache)
             message = f"{key} enters {cache} and nothing ever evicts it; {reason}"
