@@ -158,11 +158,15 @@ def _most_specific(told: list[tuple[Rule, Report]]) -> list[tuple[Rule, Report]]
     """One leak, one finding: where an early exit is to blame, the exception between the same lines is not told too."""
     blamed = {_pair(report) for rule, report in told if rule.code == "LKL103"}
     said = {(rule.code, _cache_of(report)) for rule, report in told}
+    said_there = {(rule.code, report.story.insertion.place) for rule, report in told}
     return [
         (rule, report)
         for rule, report in told
         if (rule.code != "LKL102" or _pair(report) not in blamed)
-        and not any((code, _cache_of(report)) in said for code in rule.yields_to)
+        and not any(
+            (code, _cache_of(report)) in said or (code, report.story.insertion.place) in said_there
+            for code in rule.yields_to
+        )
     ]
 
 

@@ -320,13 +320,17 @@ def _counterpart(start: Routine, made_from: set[str], evidence: Evidence) -> Rou
 
 
 def is_only_looked_up(evidence: Evidence, story: Story) -> bool:
-    """Whether a defaultdict is read where nobody means to put anything in: each key that is missing becomes one."""
+    """Whether a defaultdict is read where nobody means to put anything in: each key that is missing becomes one.
+
+    Where an object asks with what it has itself, the keys are as many as there are objects that somebody sets up.
+    """
     insertion = story.insertion
     entry = Entry(insertion.cache, insertion.key)
     routine = evidence.outline.routines.get(insertion.place.function)
     if insertion.value != entry or routine is None or insertion.place.at not in set(looked_up(routine)):
         return False
-    return not any(other.cache == entry for other in story.walk.insertions)
+    is_given = any(isinstance(part, Parameter) and part.name != "self" for part in involved(insertion.key))
+    return is_given and not any(other.cache == entry for other in story.walk.insertions)
 
 
 ITEM_WORDS = frozenset("id ids uid uuid guid sid cid session".split())
@@ -339,10 +343,32 @@ def item_of(evidence: Evidence, story: Story) -> str | None:
     plugin's name and a session's id are both strings.
     """
     for hole in holes(story.insertion.key):
-        name = _item_name(hole)
+        name = _item_name(hole) if not _is_of_a_function(hole) else None
         if name is not None and not ITEM_WORDS.isdisjoint(_words(name)):
             return name
     return None
+
+
+_FUNCTIONS = frozenset("fn fns func funcs function functions".split())
+
+
+def _is_of_a_function(hole: Value) -> bool:
+    """Whether the part of a key is something that a function of the program has."""
+    match hole:
+        case Field(base=Parameter() as owner) | Field(base=Entry(cache=owner)):
+            return not _FUNCTIONS.isdisjoint(_words(last_name(owner) or ""))
+        case _:
+            return False
+
+
+def is_set_up(evidence: Evidence, story: Story) -> bool:
+    """Whether the constructor fills the container at the very same place: what comes in there is configured."""
+    return any(
+        other.insertion.place == story.insertion.place
+        and other.walk.function.rpartition(".")[2] in MAKES_THE_OBJECT
+        and other.walk.function != other.insertion.place.function
+        for other in evidence.stories
+    )
 
 
 def _words(name: str) -> set[str]:

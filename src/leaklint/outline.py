@@ -252,8 +252,10 @@ def _container_facts(assigned: list[tuple[str, ir.Assign]]) -> _ContainerFacts:
     types: dict[str, str] = {}
     factories: dict[str, str] = {}
     declared: dict[str, Kind] = {}
+    built: dict[str, set[Kind]] = {}
     for name, statement in assigned:
         kinds = [kind_of_value(statement.value)]
+        built.setdefault(name, set()).update(kinds)
         if kinds == [Kind.UNKNOWN] or kinds == [Kind.FOREIGN]:
             annotated = kind_of_type(statement.annotation) if statement.annotation is not None else Kind.UNKNOWN
             kinds = [annotated] if annotated is not Kind.UNKNOWN and kinds == [Kind.UNKNOWN] else kinds
@@ -267,7 +269,9 @@ def _container_facts(assigned: list[tuple[str, ir.Assign]]) -> _ContainerFacts:
         if type_name is not None:
             types[name] = type_name
     # What is declared and built as a mapping stays one when it is read back from a file.
-    kinds_of = {name: declared[name] if declared.get(name) in kinds else merge(kinds) for name, kinds in said.items()}
+    kinds_of = {
+        name: declared[name] if declared.get(name) in built[name] else merge(kinds) for name, kinds in said.items()
+    }
     return _ContainerFacts(kinds_of, types, factories)
 
 

@@ -57,7 +57,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leaklint.evidence import Evidence
-from leaklint.growth import growing_stories, is_only_looked_up, item_of, outlives_operations, serves_a_framework
+from leaklint.growth import (
+    growing_stories,
+    is_only_looked_up,
+    is_set_up,
+    item_of,
+    outlives_operations,
+    serves_a_framework,
+)
 from leaklint.rule import Report, Rule
 from leaklint.telling import code, key_words, never_evicted
 
@@ -68,7 +75,7 @@ def check(evidence: Evidence) -> Iterable[Report]:
         item = "key that is looked up" if is_only_looked_up(evidence, story) else item_of(evidence, story)
         cache = story.insertion.cache
         is_kept_long = outlives_operations(evidence, cache) or serves_a_framework(evidence, cache)
-        if item is not None and is_kept_long:
+        if item is not None and is_kept_long and not is_set_up(evidence, story):
             named = code(cache)
             message = f"{key_words(evidence, story)} enters {named} for each {item}, and nothing ever evicts it"
             advice = f"Evict the entry from {named} when its {item} is over, or limit the size of the mapping."
