@@ -355,7 +355,7 @@ _FUNCTIONS = frozenset("fn fns func funcs function functions".split())
 def _is_of_a_function(hole: Value) -> bool:
     """Whether the part of a key is something that a function of the program has."""
     match hole:
-        case Field(base=Parameter() as owner) | Field(base=Entry(cache=owner)):
+        case Field(base=Parameter() as owner) | Field(base=Entry(cache=owner) | Item(base=owner)):
             return not _FUNCTIONS.isdisjoint(_words(last_name(owner) or ""))
         case _:
             return False
