@@ -4,7 +4,9 @@
 
 A cleanup goes through all keys of a long-lived mapping or set and evicts those that begin with a prefix, match a
 pattern, or have the operation's id as one of their parts. A sweep by age, by size or by the state of the value is
-something else and stays silent, and so does whatever takes all entries.
+something else and stays silent, also if it is one of a part of the keys; so does whatever takes all entries, and a
+function that empties other containers as a whole beside. The container must be one that lives through many operations:
+where there is one, its own entries are all that a scan tests.
 
 ## Why
 
@@ -16,8 +18,12 @@ it, the scan goes on finding nothing and says so to nobody; `batch-1` also begin
 ## Bad
 
 ```python
+import threading
+
+
 class Transform:
     def __init__(self, factory):
+        self._lock = threading.Lock()
         self._factory = factory
         self._clients = {}
 
@@ -25,19 +31,25 @@ class Transform:
         try:
             for index, row in enumerate(rows):
                 key = f"{state_id}_r{index}"
-                self._clients[key] = self._factory(key)
+                with self._lock:
+                    self._clients[key] = self._factory(key)
                 self._clients[key].send(row)
         finally:
-            for key in list(self._clients):
-                if key.startswith(f"{state_id}_r"):
-                    del self._clients[key]
+            with self._lock:
+                for key in list(self._clients):
+                    if key.startswith(f"{state_id}_r"):
+                        del self._clients[key]
 ```
 
 ## Good
 
 ```python
+import threading
+
+
 class Transform:
     def __init__(self, factory):
+        self._lock = threading.Lock()
         self._factory = factory
         self._clients = {}
 
@@ -47,11 +59,13 @@ class Transform:
             for index, row in enumerate(rows):
                 key = f"{state_id}_r{index}"
                 tracked_keys.append(key)
-                self._clients[key] = self._factory(key)
+                with self._lock:
+                    self._clients[key] = self._factory(key)
                 self._clients[key].send(row)
         finally:
-            for key in tracked_keys:
-                self._clients.pop(key, None)
+            with self._lock:
+                for key in tracked_keys:
+                    self._clients.pop(key, None)
 ```
 
 ## Repair
@@ -70,7 +84,8 @@ from leaklint import ir
 from leaklint.containers import Kind
 from leaklint.evidence import Evidence, Story, cache_name, may_be_same_cache
 from leaklint.flow.caches import kind_of
-from leaklint.flow.events import Eviction, Place
+from leaklint.flow.events import Eviction, Place, Walk
+from leaklint.growth import outlives_operations
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.model import Span
 from leaklint.outline import Routine, label_of
@@ -99,6 +114,8 @@ class Scan(msgspec.Struct, frozen=True):
     tests: tuple[tuple[ir.Expression, bool], ...]
     """The conditions under which something is picked, and whether they must hold for that."""
     body: tuple[ir.Statement, ...] = ()
+    values: frozenset[str] = frozenset()
+    """The variables that hold a value."""
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -107,11 +124,11 @@ def check(evidence: Evidence) -> Iterable[Report]:
     for walk in evidence.walks:
         for eviction in walk.evictions:
             story = next((s for s in evidence.stories if may_be_same_cache(s.insertion.cache, eviction.cache)), None)
-            if story is None or _is_bounded(evidence, eviction):
+            if story is None or _is_bounded(evidence, eviction) or not _is_for_many(evidence, walk, eviction):
                 continue
             for name in dict.fromkeys((eviction.place.function, *(place.function for place in eviction.stack))):
                 routine = evidence.outline.routines.get(name)
-                if routine is None or label_of(name):
+                if routine is None or label_of(name) or _empties_others(walk, eviction, name):
                     continue
                 if name not in scans:
                     scans[name] = list(_scans(routine))
@@ -127,6 +144,24 @@ def _is_bounded(evidence: Evidence, eviction: Eviction) -> bool:
     return any(bounded == name for _, bounded in evidence.bounded)
 
 
+def _is_for_many(evidence: Evidence, walk: Walk, eviction: Eviction) -> bool:
+    """Whether the container has entries of other operations: its owner lives long, or each cleans up after itself."""
+    inserted = any(may_be_same_cache(insertion.cache, eviction.cache) for insertion in walk.insertions)
+    cleans_up = inserted and eviction.is_final
+    return cleans_up or outlives_operations(evidence, eviction.cache)
+
+
+def _empties_others(walk: Walk, eviction: Eviction, function: str) -> bool:
+    """Whether the function takes all out of other containers: then the scan is a part of clearing up by hand."""
+    return any(
+        other.key is None
+        and not other.is_filtered
+        and other.place.function == function
+        and not may_be_same_cache(other.cache, eviction.cache)
+        for other in walk.evictions
+    )
+
+
 def _picking_test(scan: Scan, eviction: Eviction, function: str, evidence: Evidence) -> ir.Expression | None:
     """The test by which the scan picks what is evicted; None if it is no scan of this cache, or by something else."""
     loops = {turn.loop for turn in eviction.turns}
@@ -136,7 +171,7 @@ def _picking_test(scan: Scan, eviction: Eviction, function: str, evidence: Evide
         return None
     takes_attributes = kind_of(eviction.cache, evidence.outline) is not Kind.SET
     tests = [*scan.tests, *_tests_around(scan, eviction, function)]
-    if any(_is_about_order(test) for test, _ in tests):
+    if any(_is_about_order(test) or _mentions(test, scan.values) for test, _ in tests):
         return None
     for test, holds in tests:
         found = _part_test(test, holds, scan, takes_attributes=takes_attributes)
@@ -206,7 +241,7 @@ def _pass(target: ir.Expression, iterable: ir.Expression, body: tuple[ir.Stateme
     over, has_values = _unwrapped(iterable)
     keys, parts = _key_names(target, has_values=has_values)
     keys, parts = _with_derived(keys, parts, body)
-    return Scan(loop, over, iterable.at, keys, parts, (), body)
+    return Scan(loop, over, iterable.at, keys, parts, (), body, _value_names(target, has_values=has_values))
 
 
 def _collecting(iterable: ir.Expression, function: ir.Function) -> Iterator[ir.For]:
@@ -232,7 +267,8 @@ def _collects(node: msgspec.Struct, name: str) -> bool:
 def _clause(clause: ir.Clause, spot: Span, loop: Span) -> Iterator[Scan]:
     over, has_values = _unwrapped(clause.iterable)
     keys, parts = _key_names(clause.target, has_values=has_values)
-    yield Scan(loop, over, spot, keys, parts, tuple((condition, True) for condition in clause.conditions))
+    tests = tuple((condition, True) for condition in clause.conditions)
+    yield Scan(loop, over, spot, keys, parts, tests, (), _value_names(clause.target, has_values=has_values))
 
 
 def _filtered(chosen: ir.Expression, given: ir.Expression, spot: Span, loop: Span) -> Iterator[Scan]:
@@ -274,6 +310,13 @@ def _key_names(target: ir.Expression, *, has_values: bool) -> tuple[frozenset[st
     if isinstance(target, ir.Display):
         return frozenset(), frozenset(node.id for node in in_scope(target) if isinstance(node, ir.Name))
     return frozenset(), frozenset()
+
+
+def _value_names(target: ir.Expression, *, has_values: bool) -> frozenset[str]:
+    """The variables that the target gives a value to."""
+    if not (has_values and isinstance(target, ir.Display) and len(target.items) == 2):
+        return frozenset()
+    return frozenset(node.id for node in in_scope(target.items[1]) if isinstance(node, ir.Name))
 
 
 def _with_derived(
@@ -321,6 +364,10 @@ def _leads_on(body: tuple[ir.Statement, ...], site: Span | None) -> bool:
 def _is_about_order(test: ir.Expression) -> bool:
     """Whether something is greater than something else: an age, a size."""
     return any(isinstance(node, ir.Compare) and node.operator in ("<", "<=", ">", ">=") for node in in_scope(test))
+
+
+def _mentions(test: ir.Expression, names: frozenset[str]) -> bool:
+    return any(isinstance(node, ir.Name) and node.id in names for node in in_scope(test))
 
 
 def _part_test(test: ir.Expression, holds: bool, scan: Scan, *, takes_attributes: bool) -> ir.Expression | None:
