@@ -329,8 +329,16 @@ def is_only_looked_up(evidence: Evidence, story: Story) -> bool:
     routine = evidence.outline.routines.get(insertion.place.function)
     if insertion.value != entry or routine is None or insertion.place.at not in set(looked_up(routine)):
         return False
-    is_given = any(isinstance(part, Parameter) and part.name != "self" for part in involved(insertion.key))
-    return is_given and not any(other.cache == entry for other in story.walk.insertions)
+    is_own = all(map(_is_of_the_object, holes(insertion.key)))
+    return not is_own and not any(other.cache == entry for other in story.walk.insertions)
+
+
+def _is_of_the_object(hole: Value) -> bool:
+    match hole:
+        case Field(base=base) | Item(base=base):
+            return _is_of_the_object(base)
+        case value:
+            return isinstance(value, Instance)
 
 
 ITEM_WORDS = frozenset("id ids uid uuid guid sid cid session".split())
