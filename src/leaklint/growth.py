@@ -21,6 +21,7 @@ from leaklint.outline import Blueprint, Routine, ancestry, label_of
 from leaklint.usage import ends_a_life, looked_up, only_filled
 from leaklint.values import (
     Applied,
+    Constant,
     Element,
     Entry,
     Field,
@@ -410,8 +411,14 @@ def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
     for walk in evidence.walks:
         for release in _kept(walk):
             is_single = may_be_same_cache(release.cache, cache) and not _is_of_all(release)
-            if is_single and not _is_marked(evidence, release):
+            if is_single and not _is_found_out(walk, release) and not _is_marked(evidence, release):
                 yield release
+
+
+def _is_found_out(walk: Walk, release: Release) -> bool:
+    """Whether the None is what a statement puts in that puts in other values too: a result."""
+    others = (insertion for insertion in walk.insertions if insertion.value != Constant("None"))
+    return release.method == "= None" and any(insertion.place == release.place for insertion in others)
 
 
 def _picks_what_goes_on(release: Release, cache: Value) -> bool:

@@ -73,6 +73,8 @@ class Blueprint(msgspec.Struct, frozen=True):
     """Names that its body or its methods give to, or read from, the instance."""
     shared: frozenset[str] = frozenset()
     """Names that its body gives a value: all instances share them until they get their own."""
+    made_anew: frozenset[str] = frozenset()
+    """Names of fields for which its body names a factory: each instance gets one of its own."""
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -366,8 +368,16 @@ def _blueprint(definition: ir.Class, own: list[Routine]) -> Blueprint:
             or any(base.rpartition(".")[2] in ("NamedTuple", "BaseModel", "Struct", "TypedDict") for base in bases)
         ),
         attributes=frozenset(name for name, _ in named).union(*map(_mentioned, own)),
-        shared=frozenset(name for name, statement in named if statement.value is not None),
+        shared=frozenset(
+            name for name, statement in named if statement.value is not None and not _has_factory(statement.value)
+        ),
+        made_anew=frozenset(name for name, statement in named if _has_factory(statement.value)),
     )
+
+
+def _has_factory(value: ir.Expression | None) -> bool:
+    """Whether it describes a field that each instance gets one of its own for: `field(default_factory=dict)`."""
+    return isinstance(value, ir.Call) and any(one.name in ("default_factory", "factory") for one in value.arguments)
 
 
 def _unsubscripted(expression: ir.Expression) -> ir.Expression:

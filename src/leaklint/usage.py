@@ -85,7 +85,7 @@ def only_filled(outline: Outline, name: str) -> bool:
 def _made_at_once(outline: Outline) -> frozenset[str]:
     """Names that a class body or the module gives a value."""
     own = frozenset(map(word, outline.kinds))
-    return own.union(*(blueprint.shared for blueprint in outline.classes.values()))
+    return own.union(*(blueprint.shared | blueprint.made_anew for blueprint in outline.classes.values()))
 
 
 def _containers(outline: Outline) -> frozenset[str]:
