@@ -52,6 +52,7 @@ NAMES_AN_OBJECT = "`id()` names an object that will be gone"
 """Why a key made by `id()` is a new one."""
 MAKES_THE_OBJECT = frozenset(["__init__", "__new__", "__post_init__"])
 """Where a counter begins."""
+_STEPS = frozenset(["__anext__", "__next__"])
 
 
 def growing_stories(evidence: Evidence) -> Iterator[Story]:
@@ -192,6 +193,15 @@ def outlives_operations(evidence: Evidence, cache: Value) -> bool:
         case Field(base=Instance(class_name=owner), name=name):
             related = _related(evidence, owner)
             return any(name in blueprint.shared or _serves(blueprint, evidence) for blueprint in related)
+        case _:
+            return False
+
+
+def is_of_one_stream(evidence: Evidence, cache: Value) -> bool:
+    """Whether the container's owner is an iterator: it goes once through what it gives out, and is done."""
+    match cache:
+        case Field(base=Instance(class_name=owner)) if not is_shared(evidence, cache):
+            return any(not _STEPS.isdisjoint(blueprint.methods) for blueprint in _related(evidence, owner))
         case _:
             return False
 

@@ -59,6 +59,7 @@ from collections.abc import Iterable
 from leaklint.evidence import Evidence
 from leaklint.growth import (
     growing_stories,
+    is_of_one_stream,
     is_only_looked_up,
     is_set_up,
     item_of,
@@ -75,7 +76,8 @@ def check(evidence: Evidence) -> Iterable[Report]:
         item = "key that is looked up" if is_only_looked_up(evidence, story) else item_of(evidence, story)
         cache = story.insertion.cache
         is_kept_long = outlives_operations(evidence, cache) or serves_a_framework(evidence, cache)
-        if item is not None and is_kept_long and not is_set_up(evidence, story):
+        has_an_end = is_of_one_stream(evidence, cache) or is_set_up(evidence, story)
+        if item is not None and is_kept_long and not has_an_end:
             named = code(cache)
             message = f"{key_words(evidence, story)} enters {named} for each {item}, and nothing ever evicts it"
             advice = f"Evict the entry from {named} when its {item} is over, or limit the size of the mapping."
