@@ -17,7 +17,7 @@ from leaklint.identities import is_identity
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.keys import Match, compare
 from leaklint.model import Span
-from leaklint.outline import Blueprint, Routine, ancestry, label_of
+from leaklint.outline import Blueprint, Routine, ancestry, heirs, label_of
 from leaklint.usage import ends_a_life, looked_up, only_filled
 from leaklint.values import (
     Applied,
@@ -217,13 +217,8 @@ def is_shared(evidence: Evidence, cache: Value) -> bool:
 
 def _related(evidence: Evidence, owner: str) -> list[Blueprint]:
     """The class that has the attribute, its bases and its heirs, as far as they are known."""
-    classes = evidence.outline.classes
-    heirs = [
-        other
-        for other in classes.values()
-        if any(base.name == owner for base in ancestry(evidence.outline, other.name))
-    ]
-    return [*ancestry(evidence.outline, owner), *heirs]
+    found = evidence.outline
+    return [*ancestry(found, owner), *(found.classes[heir] for heir in heirs(found, owner))]
 
 
 def _serves(blueprint: Blueprint, evidence: Evidence) -> bool:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from functools import cached_property
 
 import msgspec
 
 from leaklint import ir
-from leaklint.containers import Kind, default_factory, kind_of_type, kind_of_value, merge
+from leaklint.containers import Kind, merge
+from leaklint.declared import annotated_class, container_facts, unsubscripted
 from leaklint.ir_walk import below, dotted, in_scope, last_part
 from leaklint.model import Span
 
-WRAPPERS = frozenset({"Optional", "ClassVar", "Final", "Annotated"})
 MAPPING_BASES = frozenset({"dict", "OrderedDict", "UserDict", "defaultdict"})
 
 
@@ -77,7 +79,22 @@ class Blueprint(msgspec.Struct, frozen=True):
     """Names of fields for which its body names a factory: each instance gets one of its own."""
 
 
-class Outline(msgspec.Struct, frozen=True):
+class Known(msgspec.Struct):
+    """What was asked about the classes so far: generated modules have thousands, and are asked the same of each."""
+
+    named: dict[str, list[Blueprint]]
+    """Attribute name to the classes that say what it is built from."""
+    heirs: dict[str, list[str]]
+    """Class name to the classes that have it among their bases."""
+    tops: dict[str, dict[str, str]] = {}
+    """For each attribute, class name to the class that it belongs to."""
+    methods: dict[str, dict[str, Routine | None]] = {}
+    """For each method, class name to what Python would find."""
+    kinds: dict[str, dict[str, Kind]] = {}
+    """For each attribute, the class that it belongs to, to what it is built from."""
+
+
+class Outline(msgspec.Struct, frozen=True, dict=True):
     """A module's definitions, by name, with what it uses of other modules.
 
     What belongs to another module has that module's label and a colon before its name.
@@ -102,6 +119,17 @@ class Outline(msgspec.Struct, frozen=True):
     renamed: dict[str, dict[str, str]] = {}
     """For each module, by its label, the names it has for what goes by another name where it stands."""
 
+    @cached_property
+    def known(self) -> Known:
+        """Made when the first question is asked, when all classes are there."""
+        known = Known({}, {})
+        for blueprint in self.classes.values():
+            for name in blueprint.kinds:
+                known.named.setdefault(name, []).append(blueprint)
+            for base in dict.fromkeys(blueprint.bases):
+                known.heirs.setdefault(base, []).append(blueprint.name)
+        return known
+
 
 def outline(module: ir.Module) -> Outline:
     """Index the module."""
@@ -117,7 +145,7 @@ def outline(module: ir.Module) -> Outline:
     }
     assigned = [statement for statement in _top_level(module.body) if isinstance(statement, ir.Assign)]
     classes |= {made.name: made for statement in assigned if (made := _named_tuple(statement)) is not None}
-    facts = _container_facts([(target.id, s) for s in assigned for target in s.targets if isinstance(target, ir.Name)])
+    facts = container_facts([(target.id, s) for s in assigned for target in s.targets if isinstance(target, ir.Name)])
     imports = {node.bound: _imported(node) for node in below(module) if isinstance(node, ir.Import)}
     return Outline(
         path=module.path,
@@ -193,9 +221,9 @@ def class_named(found: Outline, annotation: ir.Expression | None, routine: str) 
 
 def ancestry(found: Outline, class_name: str) -> Iterator[Blueprint]:
     """The class and its bases in the module, nearest first; a cycle ends the walk."""
-    pending, seen = [class_name], set[str]()
+    pending, seen = deque([class_name]), set[str]()
     while pending:
-        name = pending.pop(0)
+        name = pending.popleft()
         if name in seen or name not in found.classes:
             continue
         seen.add(name)
@@ -203,13 +231,60 @@ def ancestry(found: Outline, class_name: str) -> Iterator[Blueprint]:
         pending.extend(found.classes[name].bases)
 
 
+def heirs(found: Outline, class_name: str) -> tuple[str, ...]:
+    """The classes that are derived from a class of the outline, nearest first, itself left out."""
+    pending, seen = deque([class_name] if class_name in found.classes else []), {class_name: None}
+    while pending:
+        for name in found.known.heirs.get(pending.popleft(), ()):
+            if name not in seen:
+                seen[name] = None
+                pending.append(name)
+    return tuple(seen)[1:]
+
+
+def _next_above(found: Outline, class_name: str) -> str | None:
+    """The class whose line goes on the line of this one, so that answers can be handed down; None if none does."""
+    bases = {base for base in found.classes[class_name].bases if base in found.classes}
+    return bases.pop() if len(bases) == 1 else None
+
+
 def method(found: Outline, class_name: str, name: str, *, above: str | None = None) -> Routine | None:
     """The method as Python would find it; `above` begins behind that class, as `super()` does."""
-    is_reached = above is None
-    for blueprint in ancestry(found, class_name):
-        if is_reached and name in blueprint.methods:
-            return found.routines[blueprint.methods[name]]
-        is_reached = is_reached or blueprint.name == above
+    if above is not None:
+        return _method_above(found, class_name, name, above)
+    known = found.known.methods.setdefault(name, {})
+    way: dict[str, None] = {}
+    here: str | None = class_name
+    while here in found.classes and here not in known and here not in way and name not in found.classes[here].methods:
+        way[here] = None
+        here = _next_above(found, here)
+    if here in known:
+        routine = known[here]
+    elif here in found.classes and here not in way:
+        routine = found.routines[found.classes[here].methods[name]]
+    else:
+        # Up to here the line has no such method; above may stand no class, or several.
+        routine = _first_method(found, next(reversed(way)), name) if way else None
+    known.update(dict.fromkeys(way, routine))
+    return routine
+
+
+def _first_method(found: Outline, class_name: str, name: str) -> Routine | None:
+    owners = (blueprint for blueprint in ancestry(found, class_name) if name in blueprint.methods)
+    owner = next(owners, None)
+    return found.routines[owner.methods[name]] if owner is not None else None
+
+
+def _method_above(found: Outline, class_name: str, name: str, above: str) -> Routine | None:
+    line = iter(ancestry(found, class_name))
+    while (blueprint := next(line, None)) is not None:
+        if blueprint.name != above:
+            continue
+        following = _next_above(found, above)
+        if class_name == above and following is not None:
+            return method(found, following, name)
+        owner = next((one for one in line if name in one.methods), None)
+        return found.routines[owner.methods[name]] if owner is not None else None
     return None
 
 
@@ -217,6 +292,24 @@ def family(found: Outline, class_name: str, attribute: str) -> str:
     """The class that an attribute belongs to: the farthest base that names it, which all its subclasses share."""
     if class_name not in found.classes:
         return class_name
+    known = found.known.tops.setdefault(attribute, {})
+    way: dict[str, None] = {}
+    here: str | None = class_name
+    while here is not None and here not in known and here not in way:
+        way[here] = None
+        here = _next_above(found, here)
+    if here not in known:
+        last, _ = way.popitem()
+        known[last] = top = _farthest(found, last, attribute)
+    else:
+        top = known[here]
+    for name in reversed(way):
+        is_first = attribute in found.classes[name].attributes and attribute not in found.classes[top].attributes
+        known[name] = top = name if is_first else top
+    return top
+
+
+def _farthest(found: Outline, class_name: str, attribute: str) -> str:
     line = list(ancestry(found, class_name))
     naming = [blueprint for blueprint in line if attribute in blueprint.attributes]
     return (naming or line)[-1].name
@@ -224,98 +317,32 @@ def family(found: Outline, class_name: str, attribute: str) -> str:
 
 def owner_by_attribute(found: Outline, name: str) -> str | None:
     """The one class of the module that has a container of this name: what an object of unknown type is taken for."""
-    owners = {
-        family(found, blueprint.name, name)
-        for blueprint in found.classes.values()
-        if blueprint.kinds.get(name) in (Kind.MAPPING, Kind.SET)
-    }
-    return owners.pop() if len(owners) == 1 else None
+    kinds = (Kind.MAPPING, Kind.SET)
+    having = (blueprint for blueprint in found.known.named.get(name, ()) if blueprint.kinds[name] in kinds)
+    owners: set[str] = set()
+    for blueprint in having:
+        owners.add(family(found, blueprint.name, name))
+        if len(owners) > 1:
+            return None
+    return owners.pop() if owners else None
 
 
 def attribute_kind(found: Outline, class_name: str, name: str) -> Kind:
     """What an attribute of the class is built from, bases and subclasses that share it included."""
-    top = family(found, class_name, name)
-    kinds = [
-        blueprint.kinds[name]
-        for blueprint in found.classes.values()
-        if name in blueprint.kinds and family(found, blueprint.name, name) == top
-    ]
-    return merge(kinds)
-
-
-class _ContainerFacts(msgspec.Struct, frozen=True):
-    kinds: dict[str, Kind]
-    types: dict[str, str]
-    default_factories: dict[str, str]
-
-
-def _container_facts(assigned: list[tuple[str, ir.Assign]]) -> _ContainerFacts:
-    said: dict[str, list[Kind]] = {}
-    types: dict[str, str] = {}
-    factories: dict[str, str] = {}
-    declared: dict[str, Kind] = {}
-    built: dict[str, set[Kind]] = {}
-    for name, statement in assigned:
-        kinds = [kind_of_value(statement.value)]
-        built.setdefault(name, set()).update(kinds)
-        if kinds == [Kind.UNKNOWN] or kinds == [Kind.FOREIGN]:
-            annotated = kind_of_type(statement.annotation) if statement.annotation is not None else Kind.UNKNOWN
-            kinds = [annotated] if annotated is not Kind.UNKNOWN and kinds == [Kind.UNKNOWN] else kinds
-        if statement.annotation is not None and kind_of_type(statement.annotation) in (Kind.MAPPING, Kind.SET):
-            declared[name] = kind_of_type(statement.annotation)
-        said.setdefault(name, []).extend(kinds)
-        factory = default_factory(statement.value)
-        if factory is not None:
-            factories[name] = factory
-        type_name = _built_type(statement)
-        if type_name is not None:
-            types[name] = type_name
-    # What is declared and built as a mapping stays one when it is read back from a file.
-    kinds_of = {
-        name: declared[name] if declared.get(name) in built[name] else merge(kinds) for name, kinds in said.items()
-    }
-    return _ContainerFacts(kinds_of, types, factories)
-
-
-def _built_type(statement: ir.Assign) -> str | None:
-    """The class of what is assigned, as it is written: that of the constructor, else that of the annotation."""
-    if isinstance(statement.value, ir.Call):
-        return dotted(_unsubscripted(statement.value.function))
-    if isinstance(statement.value, ir.Name | ir.Constant | None):
-        return annotated_class(statement.annotation)
-    return None
-
-
-def annotated_class(annotation: ir.Expression | None) -> str | None:
-    """The class that an annotation names, as it is written: `pool.Pool` of `Optional["pool.Pool"]`."""
-    match annotation:
-        case ir.Subscript(value=value, index=index) if last_part(value) in WRAPPERS:
-            return annotated_class(index.items[0] if isinstance(index, ir.Display) and index.items else index)
-        case ir.Subscript(value=value):
-            return dotted(value)
-        case ir.Binary(operator="|", left=left, right=ir.Constant(value="None")):
-            return annotated_class(left)
-        case ir.Binary(operator="|", left=ir.Constant(value="None"), right=right):
-            return annotated_class(right)
-        case ir.Text(value=text):
-            return _quoted_class(text)
-        case ir.Name() | ir.Attribute():
-            return dotted(annotation)
-        case _:
-            return None
-
-
-def _quoted_class(text: str) -> str | None:
-    inner = text.strip().removeprefix("Optional[").removeprefix("typing.Optional[").removesuffix("| None")
-    name = inner.partition("[")[0].strip().rstrip("]")
-    return name if all(part.isidentifier() for part in name.split(".")) else None
+    known = found.known.kinds.get(name)
+    if known is None:
+        said: dict[str, list[Kind]] = {}
+        for blueprint in found.known.named.get(name, ()):
+            said.setdefault(family(found, blueprint.name, name), []).append(blueprint.kinds[name])
+        known = found.known.kinds[name] = {top: merge(kinds) for top, kinds in said.items()}
+    return known.get(family(found, class_name, name), merge([]))
 
 
 def _routines(module: ir.Module) -> Iterator[Routine]:
     taken: set[str] = set()
-    pending: list[tuple[msgspec.Struct, str | None, str | None]] = [(module, None, None)]
+    pending: deque[tuple[msgspec.Struct, str | None, str | None]] = deque([(module, None, None)])
     while pending:
-        node, class_name, parent = pending.pop(0)
+        node, class_name, parent = pending.popleft()
         for inner in in_scope(node):
             if inner is node:
                 continue
@@ -350,8 +377,8 @@ def _blueprint(definition: ir.Class, own: list[Routine]) -> Blueprint:
                 methods[inner.function.name] = at[inner.function.at]
     body = [statement for statement in _top_level(definition.body) if isinstance(statement, ir.Assign)]
     named = [(target.id, s) for s in body for target in s.targets if isinstance(target, ir.Name)]
-    facts = _container_facts([*named, *(found for routine in own for found in _assigned_attributes(routine))])
-    bases = tuple(base for expression in definition.bases if (base := dotted(_unsubscripted(expression))))
+    facts = container_facts([*named, *(found for routine in own for found in _assigned_attributes(routine))])
+    bases = tuple(base for expression in definition.bases if (base := dotted(unsubscripted(expression))))
     decorations = {_decorator_name(decorator) for decorator in definition.decorators}
     return Blueprint(
         name=definition.qualified_name,
@@ -373,15 +400,6 @@ def _blueprint(definition: ir.Class, own: list[Routine]) -> Blueprint:
         ),
         made_anew=frozenset(name for name, statement in named if _has_factory(statement.value)),
     )
-
-
-def _has_factory(value: ir.Expression | None) -> bool:
-    """Whether it describes a field that each instance gets one of its own for: `field(default_factory=dict)`."""
-    return isinstance(value, ir.Call) and any(one.name in ("default_factory", "factory") for one in value.arguments)
-
-
-def _unsubscripted(expression: ir.Expression) -> ir.Expression:
-    return expression.value if isinstance(expression, ir.Subscript) else expression
 
 
 def _mentioned(routine: Routine) -> set[str]:

@@ -53,13 +53,14 @@ def tree_may_leak(tree: ast.Module) -> bool:
 def _created(tree: ast.Module) -> set[str]:
     """Names of the mappings and sets that the module makes for itself: attributes, and variables of its top level."""
     top = [statement for outer in tree.body for statement in (outer, *getattr(outer, "body", ()))]
+    at_top = set(map(id, top))
     assigned = [*top, *(node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign))]
     return {
         target.attr if isinstance(target, ast.Attribute) else target.id
         for node in assigned
         if isinstance(node, ast.Assign | ast.AnnAssign) and _makes_a_container(node)
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Attribute) or (isinstance(target, ast.Name) and node in top)
+        if isinstance(target, ast.Attribute) or (isinstance(target, ast.Name) and id(node) in at_top)
     }
 
 

@@ -9,8 +9,9 @@ import msgspec
 from leaklint import ir
 from leaklint.bounds import bounded_containers
 from leaklint.containers import Kind
+from leaklint.declared import annotated_class
 from leaklint.ir_walk import below, dotted, in_scope, last_part
-from leaklint.outline import Blueprint, Outline, Routine, annotated_class, outline
+from leaklint.outline import Blueprint, Outline, Routine, outline
 from leaklint.values import word
 
 

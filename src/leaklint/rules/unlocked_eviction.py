@@ -84,7 +84,7 @@ from leaklint import ir
 from leaklint.evidence import Evidence, Story, cache_name, may_be_same_cache
 from leaklint.flow.events import Eviction, Insertion, Place
 from leaklint.ir_walk import in_scope, last_part
-from leaklint.outline import Routine, ancestry, label_of
+from leaklint.outline import Routine, ancestry, heirs, label_of
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, eviction_words
 from leaklint.usage import SHUTDOWN_NAMES
@@ -217,8 +217,7 @@ def _relatives(owner: str, evidence: Evidence) -> list[str]:
     """The class, its bases and its subclasses."""
     outline = evidence.outline
     above = [blueprint.name for blueprint in ancestry(outline, owner)]
-    below = [name for name in outline.classes if any(base.name == owner for base in ancestry(outline, name))]
-    return list(dict.fromkeys((*above, *below)))
+    return list(dict.fromkeys((*above, *heirs(outline, owner))))
 
 
 def _is_at_fault(site: Site, lock: Value, evidence: Evidence) -> bool:
