@@ -6,23 +6,43 @@ bounded, does another function evict such keys?) are answered from the stories o
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, TypeVar
 
 import msgspec
 
 from leaklint import ir
 from leaklint.bounds import bounded_containers
 from leaklint.flow.caches import is_changed_since, match_keys
-from leaklint.flow.events import Birth, Eviction, Exit, Held, Insertion, Mark, Place, Removal, Stack, Walk
+from leaklint.flow.events import Birth, Eviction, Exit, Held, Insertion, Mark, Place, Release, Removal, Stack, Walk
 from leaklint.flow.walk import unused_routines, walk_module
 from leaklint.keys import Match, compare, shares_a_part
 from leaklint.link import Linked
 from leaklint.lives import Life, is_brief, life
 from leaklint.outline import Outline, family, label_of, outline
-from leaklint.usage import ends_a_life, growing
-from leaklint.values import Element, Entry, Field, Global, Instance, Parameter, Result, Value, holes, mentions, word
+from leaklint.same_caches import ByCache, cache_name, may_be_same_cache, owner_of
+from leaklint.usage import counters, ends_a_life, growing
+from leaklint.values import Element, Entry, Field, Parameter, Result, Value, holes, mentions, word
+
+Answer = TypeVar("Answer")
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def once_per_cache(question: Callable[[Evidence, Value], Answer]) -> Callable[[Evidence, Value], Answer]:
+    """Let a question about a container be answered once, however many insertions into it there are."""
+
+    @functools.wraps(question)
+    def asked(evidence: Evidence, cache: Value) -> Answer:
+        known: dict[Value, Answer] = evidence.answers.setdefault(question, {})
+        if cache not in known:
+            known[cache] = question(evidence, cache)
+        return known[cache]
+
+    return asked
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -45,7 +65,7 @@ class Story(msgspec.Struct, frozen=True):
         return known or Birth(self.insertion.place, self.insertion.stack)
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True, dict=True):
     """All that is known of a module."""
 
     outline: Outline
@@ -68,6 +88,110 @@ class Evidence(msgspec.Struct, frozen=True):
     module: ir.Module = ir.Module("", ())
     """The module alone."""
 
+    @cached_property
+    def answers(self) -> dict[object, dict[Value, Any]]:
+        """What was asked about containers, each question with its answers."""
+        return {}
+
+    @cached_property
+    def evictions(self) -> ByCache[tuple[Walk, Eviction]]:
+        """All evictions, each with the walk that saw it."""
+        return ByCache((eviction.cache, (walk, eviction)) for walk in self.walks for eviction in walk.evictions)
+
+    @cached_property
+    def evictions_at(self) -> dict[Place, list[tuple[Walk, Eviction]]]:
+        """All evictions by where they stand, each with the walk that saw it."""
+        found: dict[Place, list[tuple[Walk, Eviction]]] = {}
+        for walk in self.walks:
+            for eviction in walk.evictions:
+                found.setdefault(eviction.place, []).append((walk, eviction))
+        return found
+
+    @cached_property
+    def stories_at(self) -> dict[Place, list[Story]]:
+        """The stories by where the insertion stands."""
+        found: dict[Place, list[Story]] = {}
+        for story in self.stories:
+            found.setdefault(story.insertion.place, []).append(story)
+        return found
+
+    @cached_property
+    def insertions(self) -> ByCache[tuple[Walk, Insertion]]:
+        """All insertions, each with the walk that saw it."""
+        return ByCache((insertion.cache, (walk, insertion)) for walk in self.walks for insertion in walk.insertions)
+
+    @cached_property
+    def accesses(self) -> ByCache[Insertion | Eviction]:
+        """All insertions and evictions, in the order of the walks."""
+        by_walk: list[tuple[Insertion | Eviction, ...]] = [(*walk.insertions, *walk.evictions) for walk in self.walks]
+        return ByCache((one.cache, one) for accesses in by_walk for one in accesses)
+
+    @cached_property
+    def releases(self) -> ByCache[tuple[Walk, Release]]:
+        """All ends of values, each with the walk that saw it."""
+        return ByCache((release.cache, (walk, release)) for walk in self.walks for release in walk.releases)
+
+    @cached_property
+    def kept_releases(self) -> ByCache[tuple[Walk, Release]]:
+        """The ends of values whose entry stays in on some way out without an exception, but for the end of it all."""
+        return ByCache((release.cache, (walk, release)) for walk in self.walks for release in _kept(walk))
+
+    @cached_property
+    def names_evicted(self) -> frozenset[str | None]:
+        """Names of the containers that lose a single entry in the middle of their life."""
+        evictions = (eviction for walk in self.walks for eviction in walk.evictions)
+        single = (one for one in evictions if one.key is not None and not ends_a_life(one.place.function))
+        return frozenset(cache_name(eviction.cache) for eviction in single)
+
+    @cached_property
+    def owners_bounded(self) -> frozenset[tuple[str, str]]:
+        """Attributes whose length is limited, each with the class that it belongs to."""
+        classes = ((owner, name) for owner, name in self.bounded if owner in self.outline.classes)
+        return frozenset((family(self.outline, owner, name), name) for owner, name in classes if owner is not None)
+
+    @cached_property
+    def names_bounded(self) -> frozenset[str]:
+        """Names of the containers whose length is limited."""
+        return frozenset(name for owner, name in self.bounded if owner is None or owner in self.outline.classes)
+
+    @cached_property
+    def counters(self) -> frozenset[str]:
+        """Attributes and globals that are counted up."""
+        return counters(self.outline)
+
+    @cached_property
+    def foreign_evictions(self) -> ByCache[tuple[Walk, Eviction]]:
+        """The evictions that may be meant for what other operations insert."""
+        return ByCache(
+            (eviction.cache, (walk, eviction))
+            for walk in self.walks
+            for eviction in walk.evictions
+            if not _is_own_cleanup(eviction, walk)
+        )
+
+    @cached_property
+    def bereft_insertions(self) -> ByCache[tuple[Walk, Insertion]]:
+        """The insertions whose own operation evicts nothing that it inserts."""
+        return ByCache(
+            (insertion.cache, (walk, insertion))
+            for walk in self.walks
+            if not any(_is_own_cleanup(eviction, walk) for eviction in walk.evictions)
+            for insertion in walk.insertions
+        )
+
+    @cached_property
+    def first_stories(self) -> dict[Value, Story]:
+        """One story for each container."""
+        first: dict[Value, Story] = {}
+        for story in self.stories:
+            first.setdefault(story.insertion.cache, story)
+        return first
+
+    @cached_property
+    def stories_by_cache(self) -> ByCache[Story]:
+        """The stories by the container that is inserted into."""
+        return ByCache((story.insertion.cache, story) for story in self.stories)
+
     def project_evicts(self, name: str) -> bool:
         """Whether some other file of the project may evict from a container that goes by this name: `_clients`."""
         return self.linked is not None and self.linked.evicts(name)
@@ -83,6 +207,12 @@ class Evidence(msgspec.Struct, frozen=True):
     def _life(self, name: str) -> Life:
         own = life(self.module, name, is_package=self.module.path.endswith("__init__.py"))
         return own if own.may_last or self.linked is None else own.beside(self.linked.life(name))
+
+
+def _kept(walk: Walk) -> Iterator[Release]:
+    if not ends_a_life(walk.function):
+        ways_out = (way_out for way_out in walk.exits if way_out.kind != "raise")
+        yield from dict.fromkeys(release for way_out in ways_out for release in way_out.released)
 
 
 def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> Evidence:
@@ -106,17 +236,26 @@ def _stories(walk: Walk) -> list[Story]:
     for way_out in walk.exits:
         for held in way_out.held:
             stays[held.insertion].append((way_out, held))
+    removals: dict[Insertion, list[Removal]] = {}
+    by_spot: dict[tuple[Place, Value], list[Removal]] = {}
+    for removal in walk.removals:
+        removals.setdefault(removal.insertion, []).append(removal)
+        by_spot.setdefault((removal.insertion.place, removal.insertion.cache), []).append(removal)
+    evictions = ByCache((eviction.cache, eviction) for eviction in walk.evictions)
     return [
         Story(
             walk=walk,
             insertion=insertion,
             stays=tuple(kept),
-            removals=tuple(removal for removal in walk.removals if removal.insertion == insertion),
-            sibling_removals=tuple(removal for removal in walk.removals if _is_sibling(removal.insertion, insertion)),
+            removals=tuple(removals.get(insertion, ())),
+            sibling_removals=tuple(
+                removal
+                for removal in by_spot.get((insertion.place, insertion.cache), ())
+                if compare(removal.insertion.key, insertion.key) is Match.SAME
+            ),
             attempts=tuple(
                 (eviction, _match(eviction, insertion))
-                for eviction in walk.evictions
-                if eviction.cache == insertion.cache or _is_outer(eviction.cache, insertion.cache)
+                for eviction in evictions.exactly(insertion.cache, *_outer_caches(insertion.cache))
             ),
         )
         for insertion, kept in stays.items()
@@ -135,11 +274,6 @@ def _is_thread_number(value: Value) -> bool:
             return False
 
 
-def _is_sibling(other: Insertion, insertion: Insertion) -> bool:
-    is_same_spot = other.place == insertion.place and other.cache == insertion.cache
-    return is_same_spot and compare(other.key, insertion.key) is Match.SAME
-
-
 def _match(eviction: Eviction, insertion: Insertion) -> Match:
     if eviction.key is None or eviction.is_filtered:
         return Match.SAME if eviction.key is None else Match.UNKNOWN
@@ -151,40 +285,13 @@ def _match(eviction: Eviction, insertion: Insertion) -> Match:
     return match_keys(eviction, insertion)
 
 
-def _is_outer(outer: Value, inner: Value) -> bool:
+def _outer_caches(inner: Value) -> list[Value]:
+    """The containers that hold the container as an entry's value, or hold one that does."""
+    found: list[Value] = []
     while isinstance(inner, Entry):
         inner = inner.cache
-        if inner == outer:
-            return True
-    return False
-
-
-def cache_name(cache: Value) -> str | None:
-    """The word that a container goes by: `_clients` of `self._clients` and of `pool._clients`."""
-    match cache:
-        case Field(name=name):
-            return name
-        case Global(name=name):
-            return word(name)
-        case Entry(cache=outer):
-            return cache_name(outer)
-        case _:
-            return getattr(cache, "name", None)
-
-
-def may_be_same_cache(left: Value, right: Value) -> bool:
-    """Whether two walks mean the same container: equal, or named alike on objects that are not told apart."""
-    if left == right:
-        return True
-    match left, right:
-        case Field(base=Instance(), name=_), Field(base=Instance(), name=_):
-            return False
-        case Field(name=name), Field(name=other):
-            return name == other
-        case Entry(cache=outer), Entry(cache=other_outer):
-            return may_be_same_cache(outer, other_outer)
-        case _:
-            return False
+        found.append(inner)
+    return found
 
 
 def evictions_elsewhere(
@@ -196,17 +303,14 @@ def evictions_elsewhere(
     from another file. With `even_outer` the eviction of a whole inner container counts as well.
     """
     own = {eviction.place for eviction, _ in story.attempts}
+    found = [*evidence.foreign_evictions.may_be(story.insertion.cache)]
+    if even_outer:
+        outer = _outer_caches(story.insertion.cache)
+        found += [pair for cache in outer for pair in evidence.foreign_evictions.exactly(cache)]
     return [
         eviction
-        for walk in evidence.walks
-        if walk is not story.walk and (even_unused or not _is_unused(evidence, walk))
-        for eviction in walk.evictions
-        if (
-            may_be_same_cache(eviction.cache, story.insertion.cache)
-            or (even_outer and _is_outer(eviction.cache, story.insertion.cache))
-        )
-        and eviction.place not in own
-        and not _is_own_cleanup(eviction, walk)
+        for walk, eviction in found
+        if walk is not story.walk and (even_unused or not _is_unused(evidence, walk)) and eviction.place not in own
     ]
 
 
@@ -227,23 +331,20 @@ def _is_own_cleanup(eviction: Eviction, walk: Walk) -> bool:
 
 def insertions_to_evict(evidence: Evidence, story: Story) -> list[Insertion]:
     """What an eviction of the story's walk may be meant for: its own insertions, and those that nobody else evicts."""
-    return [
-        insertion
-        for walk in evidence.walks
-        for insertion in walk.insertions
-        if may_be_same_cache(insertion.cache, story.insertion.cache)
-        and (walk is story.walk or not any(_is_own_cleanup(eviction, walk) for eviction in walk.evictions))
-    ]
+    cache = story.insertion.cache
+    own = (insertion for insertion in story.walk.insertions if may_be_same_cache(insertion.cache, cache))
+    others = evidence.bereft_insertions.may_be(cache)
+    return [*own, *(insertion for walk, insertion in others if walk is not story.walk)]
 
 
+@once_per_cache
 def is_bounded(evidence: Evidence, cache: Value) -> bool:
     """Whether the module keeps the cache from growing: a limit on its length, or a sweep over its own entries."""
-    swept = any(
-        eviction.is_filtered and may_be_same_cache(eviction.cache, cache) and not _can_never_evict(evidence, eviction)
-        for walk in evidence.walks
-        for eviction in walk.evictions
-    )
-    return swept or any((owner, cache_name(cache)) in evidence.bounded for owner in _owners(evidence, cache))
+    if any(one.is_filtered and not _can_never_evict(evidence, one) for _, one in evidence.evictions.may_be(cache)):
+        return True
+    name, owner = cache_name(cache), owner_of(cache)
+    # The classes in which it may be measured are those that share the attribute, or all if that is not known.
+    return (owner, name) in evidence.owners_bounded if owner is not None else name in evidence.names_bounded
 
 
 ALWAYS_TRUE = frozenset(
@@ -258,12 +359,7 @@ def _can_never_evict(evidence: Evidence, sweep: Eviction) -> bool:
         guard.is_negated and len(guard.asked) == 1 and _is_value_of(guard.asked[0], sweep.cache)
         for guard in sweep.around
     )
-    values = [
-        insertion.value
-        for walk in evidence.walks
-        for insertion in walk.insertions
-        if may_be_same_cache(insertion.cache, sweep.cache)
-    ]
+    values = [insertion.value for _, insertion in evidence.insertions.may_be(sweep.cache)]
     return asks_for_false and all(
         isinstance(value, Result) and value.callee.rpartition(".")[2] in ALWAYS_TRUE for value in values
     )
@@ -271,18 +367,6 @@ def _can_never_evict(evidence: Evidence, sweep: Eviction) -> bool:
 
 def _is_value_of(asked: Value, cache: Value) -> bool:
     return isinstance(asked, Element) and asked.part == "value" and mentions(asked.iterable, cache)
-
-
-def _owners(evidence: Evidence, cache: Value) -> list[str | None]:
-    """The classes in which the cache may be measured: those that share the attribute, or all if that is not known."""
-    classes = evidence.outline.classes
-    match cache:
-        case Field(base=Instance(class_name=owner), name=name):
-            return [other for other in classes if family(evidence.outline, other, name) == owner]
-        case Entry(cache=outer):
-            return _owners(evidence, outer)
-        case _:
-            return [None, *classes]
 
 
 def is_shutdown(eviction: Eviction) -> bool:

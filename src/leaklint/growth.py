@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterator
 
 from leaklint import ir
-from leaklint.evidence import Evidence, Story, cache_name, is_bounded, may_be_same_cache
+from leaklint.evidence import Evidence, Story, is_bounded, once_per_cache
 from leaklint.flow.events import Eviction, Insertion, Release, Walk
 from leaklint.identities import is_identity
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.keys import Match, compare
 from leaklint.model import Span
 from leaklint.outline import Blueprint, Routine, ancestry, heirs, label_of
+from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.usage import ends_a_life, looked_up, only_filled
 from leaklint.values import (
     Applied,
@@ -76,6 +77,7 @@ def _is_record(evidence: Evidence, cache: Value) -> bool:
             return False
 
 
+@once_per_cache
 def _goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
     """Whether the container belongs to an object that is made for one operation."""
     match cache:
@@ -85,16 +87,13 @@ def _goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
             return False
 
 
+@once_per_cache
 def only_grows(evidence: Evidence, cache: Value) -> bool:
     """Whether nothing takes single entries out of the container."""
     name = cache_name(cache)
     if name is None or isinstance(cache, Entry) or name not in evidence.growing or is_bounded(evidence, cache):
         return False
-    return not evidence.project_evicts(name) and not any(
-        cache_name(eviction.cache) == name and eviction.key is not None and not ends_a_life(eviction.place.function)
-        for walk in evidence.walks
-        for eviction in walk.evictions
-    )
+    return not evidence.project_evicts(name) and name not in evidence.names_evicted
 
 
 def why_fresh(evidence: Evidence, key: Value) -> str | None:
@@ -116,7 +115,7 @@ def _why_part_fresh(evidence: Evidence, part: Value) -> str | None:
             return "the counter never gives the same twice"
         case Parameter(annotation=str(annotation), name=name) if annotation.rpartition(".")[2] == "UUID":
             return f"`{name}` is a UUID"
-        case Field(name=name) | Global(name=name) if name in _counters(evidence):
+        case Field(name=name) | Global(name=name) if name in evidence.counters:
             return f"`{name}` is counted up"
         case _:
             return None
@@ -130,37 +129,7 @@ def _is_count(evidence: Evidence, counted: Value) -> bool:
     return any(word is not None and word.rpartition(".")[2] == "count" for word in built)
 
 
-def _counters(evidence: Evidence) -> frozenset[str]:
-    """Attributes and globals that some routine counts up by a number, and none sets back, so that it comes again."""
-    routines = evidence.outline.routines.values()
-    counted = {name for routine in routines for name in _counted_up(routine)}
-    return frozenset(counted - {name for routine in routines for name in _set_back(routine)})
-
-
-def _counted_up(routine: Routine) -> Iterator[str]:
-    for node in routine.nodes:
-        match node:
-            case ir.Augment(target=ir.Attribute(name=name), operator="+", value=ir.Constant()):
-                yield name
-            case ir.Augment(target=ir.Name(id=name), operator="+", value=ir.Constant()) if (
-                name in routine.function.global_names
-            ):
-                yield name
-
-
-def _set_back(routine: Routine) -> Iterator[str]:
-    """What a routine that does not make the object gives a number anew."""
-    if routine.function.name in MAKES_THE_OBJECT:
-        return
-    for node in routine.nodes:
-        if isinstance(node, ir.Assign) and isinstance(node.value, ir.Constant):
-            for target in node.targets:
-                if isinstance(target, ir.Attribute):
-                    yield target.name
-                elif isinstance(target, ir.Name) and target.id in routine.function.global_names:
-                    yield target.id
-
-
+@once_per_cache
 def serves_a_framework(evidence: Evidence, cache: Value) -> bool:
     """Whether the container belongs to an instance of a class that is derived from one of another module."""
     match cache:
@@ -181,6 +150,7 @@ def _has_foreign_base(blueprint: Blueprint, evidence: Evidence) -> bool:
 PLAIN_BASES = frozenset("ABC Enum Exception Generic NamedTuple Protocol TypedDict dict list object set".split())
 
 
+@once_per_cache
 def outlives_operations(evidence: Evidence, cache: Value) -> bool:
     """Whether the container's owner is there for many operations, as far as the code says so.
 
@@ -206,6 +176,7 @@ def is_of_one_stream(evidence: Evidence, cache: Value) -> bool:
             return False
 
 
+@once_per_cache
 def is_shared(evidence: Evidence, cache: Value) -> bool:
     """Whether all instances of a class, or all of a module, share the container."""
     match cache:
@@ -256,10 +227,9 @@ def _is_sibling(evidence: Evidence, cache: Value, key: Value, insertion: Inserti
 
 
 def _single_evictions(evidence: Evidence, cache: Value) -> Iterator[Eviction]:
-    for walk in evidence.walks:
-        for eviction in walk.evictions:
-            if may_be_same_cache(eviction.cache, cache) and _is_single(eviction):
-                yield eviction
+    for _, eviction in evidence.evictions.may_be(cache):
+        if _is_single(eviction):
+            yield eviction
 
 
 def _is_single(eviction: Eviction) -> bool:
@@ -411,13 +381,11 @@ def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
 
     Where a loop in the middle of the owner's life ends the values that have not ended yet, ended ones stay on purpose.
     """
-    if any(_picks_what_goes_on(release, cache) for walk in evidence.walks for release in walk.releases):
+    if any(_picks_what_goes_on(release) for _, release in evidence.releases.may_be(cache)):
         return
-    for walk in evidence.walks:
-        for release in _kept(walk):
-            is_single = may_be_same_cache(release.cache, cache) and not _is_of_all(release)
-            if is_single and not _is_found_out(walk, release) and not _is_marked(evidence, release):
-                yield release
+    for walk, release in evidence.kept_releases.may_be(cache):
+        if not _is_of_all(release) and not _is_found_out(walk, release) and not _is_marked(evidence, release):
+            yield release
 
 
 def _is_found_out(walk: Walk, release: Release) -> bool:
@@ -426,10 +394,10 @@ def _is_found_out(walk: Walk, release: Release) -> bool:
     return release.method == "= None" and any(insertion.place == release.place for insertion in others)
 
 
-def _picks_what_goes_on(release: Release, cache: Value) -> bool:
+def _picks_what_goes_on(release: Release) -> bool:
     """Whether a loop over the container asks before it ends a value; at the end of everything all do."""
     functions = (release.place.function, *(place.function for place in release.stack))
-    if any(map(ends_a_life, functions)) or not may_be_same_cache(release.cache, cache):
+    if any(map(ends_a_life, functions)):
         return False
     return any(
         isinstance(part, Element)
@@ -444,12 +412,6 @@ def _is_inside(inner: Span, outer: Span) -> bool:
     return begin <= (inner.line, inner.column) and (inner.end_line, inner.end_column) <= end
 
 
-def _kept(walk: Walk) -> Iterator[Release]:
-    if not ends_a_life(walk.function):
-        ways_out = (way_out for way_out in walk.exits if way_out.kind != "raise")
-        yield from dict.fromkeys(release for way_out in ways_out for release in way_out.released)
-
-
 def _is_marked(evidence: Evidence, release: Release) -> bool:
     """Whether whoever ends the value notes on it that it has ended, and asks for that note: what is found is kept."""
     routine = evidence.outline.routines.get(release.place.function)
@@ -457,7 +419,7 @@ def _is_marked(evidence: Evidence, release: Release) -> bool:
         return False
     given = [node for node in routine.nodes if isinstance(node, ir.Call) and node.arguments]
     called = {last_part(call.function) for call in given}
-    near = (other for other in evidence.outline.routines.values() if other.function.name in called)
+    near = (other for word in called if word is not None for other in evidence.outline.known.routines.get(word, ()))
     return any(not _asked(one).isdisjoint(_noted(one)) for one in (routine, *near))
 
 

@@ -86,6 +86,8 @@ class Known(msgspec.Struct):
     """Attribute name to the classes that say what it is built from."""
     heirs: dict[str, list[str]]
     """Class name to the classes that have it among their bases."""
+    routines: dict[str, list[Routine]]
+    """The last word of a name to the functions that have it."""
     tops: dict[str, dict[str, str]] = {}
     """For each attribute, class name to the class that it belongs to."""
     methods: dict[str, dict[str, Routine | None]] = {}
@@ -122,7 +124,9 @@ class Outline(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def known(self) -> Known:
         """Made when the first question is asked, when all classes are there."""
-        known = Known({}, {})
+        known = Known({}, {}, {})
+        for routine in self.routines.values():
+            known.routines.setdefault(routine.function.name, []).append(routine)
         for blueprint in self.classes.values():
             for name in blueprint.kinds:
                 known.named.setdefault(name, []).append(blueprint)
@@ -400,6 +404,11 @@ def _blueprint(definition: ir.Class, own: list[Routine]) -> Blueprint:
         ),
         made_anew=frozenset(name for name, statement in named if _has_factory(statement.value)),
     )
+
+
+def _has_factory(value: ir.Expression | None) -> bool:
+    """Whether it describes a field that each instance gets one of its own for: `field(default_factory=dict)`."""
+    return isinstance(value, ir.Call) and any(one.name in ("default_factory", "factory") for one in value.arguments)
 
 
 def _mentioned(routine: Routine) -> set[str]:

@@ -269,3 +269,38 @@ def _use_of_method(method: str) -> Use:
     if method in EVICTING_METHODS:
         return Use.EVICT
     return Use.INSERT if method in INSERTING_METHODS else Use.READ
+
+
+MAKES_THE_OBJECT = frozenset(["__init__", "__new__", "__post_init__"])
+"""Where a counter begins."""
+
+
+def counters(outline: Outline) -> frozenset[str]:
+    """Attributes and globals that some routine counts up by a number, and none sets back, so that it comes again."""
+    routines = outline.routines.values()
+    counted = {name for routine in routines for name in _counted_up(routine)}
+    return frozenset(counted - {name for routine in routines for name in _set_back(routine)})
+
+
+def _counted_up(routine: Routine) -> Iterator[str]:
+    for node in routine.nodes:
+        match node:
+            case ir.Augment(target=ir.Attribute(name=name), operator="+", value=ir.Constant()):
+                yield name
+            case ir.Augment(target=ir.Name(id=name), operator="+", value=ir.Constant()) if (
+                name in routine.function.global_names
+            ):
+                yield name
+
+
+def _set_back(routine: Routine) -> Iterator[str]:
+    """What a routine that does not make the object gives a number anew."""
+    if routine.function.name in MAKES_THE_OBJECT:
+        return
+    for node in routine.nodes:
+        if isinstance(node, ir.Assign) and isinstance(node.value, ir.Constant):
+            for target in node.targets:
+                if isinstance(target, ir.Attribute):
+                    yield target.name
+                elif isinstance(target, ir.Name) and target.id in routine.function.global_names:
+                    yield target.id

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leaklint import ir
-from leaklint.evidence import cache_name
 from leaklint.ir_walk import below, last_part
 from leaklint.model import MODULES_APART
 from leaklint.outline import Routine, family
@@ -20,6 +19,7 @@ from leaklint.repairs.layout import text_of
 from leaklint.repairs.lookup import cache_names, is_cache
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.sweeps import only_ends_all, with_parents
+from leaklint.same_caches import cache_name
 from leaklint.values import Field, Instance
 
 if TYPE_CHECKING:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leaklint import ir
-from leaklint.evidence import cache_name, place_at
+from leaklint.evidence import place_at
 from leaklint.ir_walk import below, in_scope
 from leaklint.repairs.find import expression_of, function_of, names_read, owners_of, standing_in, statement_around
 from leaklint.repairs.layout import place_of
 from leaklint.repairs.lookup import Lookup, binders, cache_names, is_cache, lookup_of
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.stretch import locals_of
+from leaklint.same_caches import cache_name
 
 if TYPE_CHECKING:
     from leaklint.flow.events import Release

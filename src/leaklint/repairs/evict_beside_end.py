@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from leaklint import ir
-from leaklint.evidence import cache_name
 from leaklint.flow.releases import REPLACED
-from leaklint.growth import MAKES_THE_OBJECT, kept_releases
+from leaklint.growth import kept_releases
 from leaklint.ir_walk import below
 from leaklint.repairs.asked_for import is_asked_for
 from leaklint.repairs.carry import Swap
@@ -31,6 +30,8 @@ from leaklint.repairs.order import effect_free
 from leaklint.repairs.places import function_around
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.stretch import locals_of
+from leaklint.same_caches import cache_name
+from leaklint.usage import MAKES_THE_OBJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leaklint import ir
-from leaklint.evidence import cache_name, place_at, shared_depth
+from leaklint.evidence import place_at, shared_depth
 from leaklint.ir_walk import below, last_part
 from leaklint.repairs.cleanup import cleanup_at, is_lock
 from leaklint.repairs.closing_first import closing_first
@@ -25,6 +25,7 @@ from leaklint.repairs.find import (
 from leaklint.repairs.layout import place_of
 from leaklint.repairs.places import Block
 from leaklint.repairs.refusal import RefusedError
+from leaklint.same_caches import cache_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

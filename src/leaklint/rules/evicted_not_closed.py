@@ -68,13 +68,14 @@ import msgspec
 
 from leaklint import ir
 from leaklint.endings import is_ending
-from leaklint.evidence import Evidence, Story, cache_name, may_be_same_cache
+from leaklint.evidence import Evidence, Story
 from leaklint.flow.events import Eviction, Insertion, Place, Release, Walk
 from leaklint.flow.releases import REPLACED, WITH
 from leaklint.ir_walk import below, last_part
 from leaklint.keys import Match, compare
 from leaklint.outline import Routine, label_of
 from leaklint.rule import Note, Report, Rule
+from leaklint.same_caches import cache_name
 from leaklint.telling import code, eviction_words
 from leaklint.values import Closure, Element, Parameter, Result, Value, involved, within
 
@@ -100,48 +101,33 @@ class Closing(msgspec.Struct, frozen=True):
 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Evictions that drop what another eviction of the same cache closes."""
-    for story in _first_stories(evidence):
+    for story in evidence.first_stories.values():
         cache = story.insertion.cache
         closing = next(_closings(evidence, cache), None)
         if closing is None or _is_of_others(evidence, cache):
             continue
         told: set[Place] = set()
-        for walk in evidence.walks:
-            for eviction in walk.evictions:
-                if eviction.place in told or not may_be_same_cache(eviction.cache, cache):
-                    continue
-                if _drops(eviction, evidence) and not _is_cared_for(eviction, closing.release.method, evidence):
-                    told.add(eviction.place)
-                    yield _report(evidence, story, eviction, closing)
-
-
-def _first_stories(evidence: Evidence) -> list[Story]:
-    """One story per cache."""
-    first: dict[Value, Story] = {}
-    for story in evidence.stories:
-        first.setdefault(story.insertion.cache, story)
-    return list(first.values())
+        for _, eviction in evidence.evictions.may_be(cache):
+            if eviction.place in told:
+                continue
+            if _drops(eviction, evidence) and not _is_cared_for(eviction, closing.release.method, evidence):
+                told.add(eviction.place)
+                yield _report(evidence, story, eviction, closing)
 
 
 def _is_of_others(evidence: Evidence, cache: Value) -> bool:
     """Whether values come in from callers, who made them and may close them."""
-    return any(
-        isinstance(insertion.value, Parameter)
-        for walk in evidence.walks
-        for insertion in walk.insertions
-        if may_be_same_cache(insertion.cache, cache)
-    )
+    return any(isinstance(insertion.value, Parameter) for _, insertion in evidence.insertions.may_be(cache))
 
 
 def _closings(evidence: Evidence, cache: Value) -> Iterator[Closing]:
     """Evictions from the cache that close the value, before or after."""
-    for walk in evidence.walks:
-        for release in walk.releases:
-            if not may_be_same_cache(release.cache, cache) or release.is_given or release.method in _NO_CLOSING:
-                continue
-            for eviction in walk.evictions:
-                if eviction.cache == release.cache and _is_of_the_same_entry(eviction, release):
-                    yield Closing(eviction, release)
+    for walk, release in evidence.releases.may_be(cache):
+        if release.is_given or release.method in _NO_CLOSING:
+            continue
+        for eviction in walk.evictions:
+            if eviction.cache == release.cache and _is_of_the_same_entry(eviction, release):
+                yield Closing(eviction, release)
 
 
 def _is_of_the_same_entry(eviction: Eviction, release: Release) -> bool:
@@ -169,20 +155,19 @@ def _drops(eviction: Eviction, evidence: Evidence) -> bool:
 def _is_cared_for(eviction: Eviction, method: str, evidence: Evidence) -> bool:
     """Whether the value is closed on some way to the eviction, has ended by itself, or may be in other hands."""
     name = cache_name(eviction.cache)
-    for walk in evidence.walks:
-        for other in (other for other in walk.evictions if other.place == eviction.place):
-            if any(release.cache == other.cache and _may_be_of(release, other) for release in walk.releases):
-                return True
-            if _was_its_own(other, walk) or _moves_on(other, walk):
-                return True
-            functions = [*(place.function for place in other.stack), other.place.function]
-            routines = [routine for f in functions if (routine := evidence.outline.routines.get(f)) is not None]
-            if any(_ends_something(routine) or _has_ended(routine) for routine in routines):
-                return True
-            if any(_reads_a_value(routine, name, eviction) for routine in routines):
-                return True
-            if _is_its_own_work(routines, eviction, evidence):
-                return True
+    for walk, other in evidence.evictions_at.get(eviction.place, ()):
+        if any(release.cache == other.cache and _may_be_of(release, other) for release in walk.releases):
+            return True
+        if _was_its_own(other, walk) or _moves_on(other, walk):
+            return True
+        functions = [*(place.function for place in other.stack), other.place.function]
+        routines = [routine for f in functions if (routine := evidence.outline.routines.get(f)) is not None]
+        if any(_ends_something(routine) or _has_ended(routine) for routine in routines):
+            return True
+        if any(_reads_a_value(routine, name, eviction) for routine in routines):
+            return True
+        if _is_its_own_work(routines, eviction, evidence):
+            return True
     return eviction.is_final and method.strip("_").partition("_")[0] in _ENDS_BY_ITSELF
 
 
@@ -248,12 +233,7 @@ def _reads_a_value(routine: Routine, name: str | None, eviction: Eviction) -> bo
 def _is_its_own_work(routines: list[Routine], eviction: Eviction, evidence: Evidence) -> bool:
     """Whether the value is the run of one of these routines: a task or timer takes itself out at its end."""
     names = {routine.name for routine in routines}
-    return any(
-        not names.isdisjoint(_run_by(insertion))
-        for walk in evidence.walks
-        for insertion in walk.insertions
-        if may_be_same_cache(insertion.cache, eviction.cache)
-    )
+    return any(not names.isdisjoint(_run_by(insertion)) for _, insertion in evidence.insertions.may_be(eviction.cache))
 
 
 def _run_by(insertion: Insertion) -> set[str]:

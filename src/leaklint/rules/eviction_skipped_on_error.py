@@ -62,11 +62,9 @@ from leaklint import ir
 from leaklint.evidence import (
     Evidence,
     Story,
-    cache_name,
     evictions_elsewhere,
     guilty_jump,
     is_bounded,
-    may_be_same_cache,
     place_at,
     raised_in,
     shared_depth,
@@ -75,6 +73,7 @@ from leaklint.flow.events import Eviction, Held, Mark, Removal
 from leaklint.flow.loops import is_endless
 from leaklint.ir_walk import in_scope
 from leaklint.rule import Report, Rule
+from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.task_groups import fails_with_its_owner
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
 from leaklint.usage import asked_for_truth
@@ -189,10 +188,9 @@ def _is_kept_by_others(evidence: Evidence, story: Story) -> bool:
     """
     return any(
         (other.walk is not story.walk or other.insertion.stack != story.insertion.stack)
-        and other.insertion.place == story.insertion.place
         and other.walk.function != other.insertion.place.function
         and any(way_out.kind != "raise" for way_out, _ in other.stays)
-        for other in evidence.stories
+        for other in evidence.stories_at.get(story.insertion.place, ())
     )
 
 

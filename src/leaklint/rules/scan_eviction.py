@@ -82,7 +82,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.containers import Kind
-from leaklint.evidence import Evidence, Story, cache_name, may_be_same_cache
+from leaklint.evidence import Evidence, Story
 from leaklint.flow.caches import kind_of
 from leaklint.flow.events import Eviction, Place, Walk
 from leaklint.growth import outlives_operations
@@ -90,6 +90,7 @@ from leaklint.ir_walk import in_scope, last_part
 from leaklint.model import Span
 from leaklint.outline import Routine, label_of
 from leaklint.rule import Note, Report, Rule
+from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.telling import code, words
 from leaklint.values import Element, within
 
@@ -123,7 +124,7 @@ def check(evidence: Evidence) -> Iterable[Report]:
     scans: dict[str, list[Scan]] = {}
     for walk in evidence.walks:
         for eviction in walk.evictions:
-            story = next((s for s in evidence.stories if may_be_same_cache(s.insertion.cache, eviction.cache)), None)
+            story = next(iter(evidence.stories_by_cache.may_be(eviction.cache)), None)
             if story is None or _is_bounded(evidence, eviction) or not _is_for_many(evidence, walk, eviction):
                 continue
             for name in dict.fromkeys((eviction.place.function, *(place.function for place in eviction.stack))):
@@ -140,8 +141,7 @@ def check(evidence: Evidence) -> Iterable[Report]:
 
 def _is_bounded(evidence: Evidence, eviction: Eviction) -> bool:
     """Whether the module limits the cache's length, which limits the scan too."""
-    name = cache_name(eviction.cache)
-    return any(bounded == name for _, bounded in evidence.bounded)
+    return cache_name(eviction.cache) in evidence.names_bounded
 
 
 def _is_for_many(evidence: Evidence, walk: Walk, eviction: Eviction) -> bool:

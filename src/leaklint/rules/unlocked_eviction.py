@@ -81,11 +81,12 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from leaklint import ir
-from leaklint.evidence import Evidence, Story, cache_name, may_be_same_cache
+from leaklint.evidence import Evidence, Story
 from leaklint.flow.events import Eviction, Insertion, Place
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.outline import Routine, ancestry, heirs, label_of
 from leaklint.rule import Note, Report, Rule
+from leaklint.same_caches import cache_name
 from leaklint.telling import code, eviction_words
 from leaklint.usage import SHUTDOWN_NAMES
 from leaklint.values import Field, Global, Instance, Value, spell
@@ -112,7 +113,7 @@ class Site(msgspec.Struct, frozen=True):
 def check(evidence: Evidence) -> Iterable[Report]:
     """Evictions without the lock that is held at most other insertions and evictions."""
     told: set[Place] = set()
-    for story in _first_stories(evidence):
+    for story in evidence.first_stories.values():
         sites = [site for site in _sites(evidence, story.insertion.cache) if not _is_alone(site, evidence)]
         lock = _guarding_lock(sites, evidence)
         if lock is None:
@@ -129,21 +130,10 @@ def check(evidence: Evidence) -> Iterable[Report]:
                 yield _report(evidence, story, eviction, lock, guarded)
 
 
-def _first_stories(evidence: Evidence) -> list[Story]:
-    """One story per cache."""
-    first: dict[Value, Story] = {}
-    for story in evidence.stories:
-        first.setdefault(story.insertion.cache, story)
-    return list(first.values())
-
-
 def _sites(evidence: Evidence, cache: Value) -> list[Site]:
     found: dict[Place, list[Insertion | Eviction]] = {}
-    for walk in evidence.walks:
-        accesses: tuple[Insertion | Eviction, ...] = (*walk.insertions, *walk.evictions)
-        for access in accesses:
-            if may_be_same_cache(access.cache, cache):
-                found.setdefault(access.place, []).append(access)
+    for access in evidence.accesses.may_be(cache):
+        found.setdefault(access.place, []).append(access)
     return [Site(place, tuple(accesses)) for place, accesses in found.items()]
 
 
