@@ -39,7 +39,7 @@ from leaklint.values import (
 
 def evaluate(expression: ir.Expression, state: State, context: Context, ways: Ways) -> Valued:
     """The paths after the expression with its value on each. The given state may be changed."""
-    context.machine.spend()
+    context.machine.spend(state)
     return thin_out(_EVALUATORS[type(expression)](expression, state, context, ways))
 
 

@@ -64,10 +64,13 @@ class State:
     def mark(self, mark: Mark, returned: Value | None = None, guards: tuple[Guard, ...] = ()) -> None:
         """Note the event in the history of all entries that are in; a jump may leave an entry in on purpose."""
         given = _given_out(returned)
+        gained = frozenset(involved(returned)) if returned is not None else frozenset()
+        asked = frozenset(part for guard in guards for value in guard.asked for part in within(value))
+        meant = msgspec.structs.replace(mark, is_meant=True)
         for slot, held in self.entries.items():
             is_given = Entry(*slot) in given or (held.value in given and not isinstance(held.value, Parameter))
-            is_meant = is_given or _asks_about_growth(guards, slot, held) or _is_of_use(guards, returned, held)
-            own = msgspec.structs.replace(mark, is_meant=True) if is_meant else mark
+            is_meant = is_given or _asks_about_growth(asked, slot, held) or _is_of_use(guards, gained, held)
+            own = meant if is_meant else mark
             if own not in held.history:
                 self.entries[slot] = msgspec.structs.replace(held, history=(*held.history, own))
 
@@ -127,20 +130,20 @@ def _values_in(content: Content) -> Iterator[Value]:
     return (value for pair in content for value in pair if value is not None)
 
 
-def _asks_about_growth(guards: tuple[Guard, ...], slot: Slot, held: Held) -> bool:
+def _asks_about_growth(asked: frozenset[Value], slot: Slot, held: Held) -> bool:
     """Whether a condition asks about the entry, or about what was just added to it."""
-    wanted = {part for part in held.gathered if not isinstance(part, Constant)} | {Entry(*slot)}
-    return any(part in wanted for guard in guards for value in guard.asked for part in within(value))
+    if not asked:
+        return False
+    return Entry(*slot) in asked or any(part in asked for part in held.gathered if not isinstance(part, Constant))
 
 
-def _is_of_use(guards: tuple[Guard, ...], returned: Value | None, held: Held) -> bool:
+def _is_of_use(guards: tuple[Guard, ...], gained: frozenset[Value], held: Held) -> bool:
     """Whether an entry that was looked up before it was made has served: what came of using it goes to the caller.
 
     `if response.status != 401: return response`, and the token stays for the next call.
     """
-    if returned is None or not held.insertion.is_made_when_missed:
+    if not gained or not held.insertion.is_made_when_missed:
         return False
-    gained = set(involved(returned))
     return any(not gained.isdisjoint(guard.outcomes) for guard in guards if guard not in held.insertion.around)
 
 
