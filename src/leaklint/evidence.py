@@ -61,7 +61,7 @@ class Story(msgspec.Struct, frozen=True):
     @property
     def birth(self) -> Birth:
         """Where the key was built; where it is inserted, if it was not built from parts."""
-        known = dict(self.walk.births).get(self.insertion.key)
+        known = self.walk.births_by_key.get(self.insertion.key)
         return known or Birth(self.insertion.place, self.insertion.stack)
 
 
@@ -87,6 +87,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     """The functions of the module that these walks began with, and those that none was begun with for lack of it."""
     module: ir.Module = ir.Module("", ())
     """The module alone."""
+    steps: int = 0
+    """How many statements were run in all walks."""
 
     @cached_property
     def answers(self) -> dict[object, dict[Value, Any]]:
@@ -113,6 +115,14 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         found: dict[Place, list[Story]] = {}
         for story in self.stories:
             found.setdefault(story.insertion.place, []).append(story)
+        return found
+
+    @cached_property
+    def stories_born_at(self) -> dict[Place, list[Story]]:
+        """The stories by where the key was built."""
+        found: dict[Place, list[Story]] = {}
+        for story in self.stories:
+            found.setdefault(story.birth.place, []).append(story)
         return found
 
     @cached_property
@@ -227,7 +237,18 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
     names = (walk.function.partition("@")[0] for walk in begun if not walk.is_complete and not label_of(walk.function))
     given_up = tuple(dict.fromkeys(names))
     return Evidence(
-        found, walks, stories, unused_routines(found), lines, bounded, growing(found), linked, cut, given_up, module
+        found,
+        walks,
+        stories,
+        unused_routines(found),
+        lines,
+        bounded,
+        growing(found),
+        linked,
+        cut,
+        given_up,
+        module,
+        sum(walk.steps for walk in begun),
     )
 
 

@@ -35,8 +35,16 @@ if TYPE_CHECKING:
     from leaklint.rule import Report
 
 UNPROVEN = "the repairs that were tried do not end the leak, or begin another"
+TOO_MUCH = "there is so much code, or so much to repair, that proving more would take too long"
 UNCHANGED = "the code says already what a repair would make it say"
 UNKNOWN = "the code around it has a shape that no repair can handle yet"
+
+
+WORK_ALLOWED = 200_000
+"""How much a file's repairs may cost, in statements walked; what is left then is told without one."""
+
+BYTES_A_STATEMENT = 5
+"""Reading and comparing so many bytes takes as long as walking a statement."""
 
 
 class Draft(msgspec.Struct, frozen=True, eq=False):
@@ -90,12 +98,19 @@ class Workshop:
     def __init__(self, analysis: Analysis, analyze: Callable[..., Analysis]) -> None:
         self._analysis = analysis
         self._analyze = analyze
-        self._layout = read_layout(analysis.source, analysis.module)
+        self._cost = analysis.evidence.steps + len(analysis.source.data) // BYTES_A_STATEMENT
+        self._left = WORK_ALLOWED
+        self._layout = self._read()
         self._kinds = kinds(report for _, report in analysis.reports)
         self._lines = {line.strip() for line in analysis.source.text.splitlines()}
         self._is_known = False
         self._functions = _functions(self._layout, analysis) if isinstance(self._layout, Layout) else None
         self._proofs: dict[frozenset[int], Analysis] = {}
+
+    def _read(self) -> Layout | Refusal:
+        if self._cost > self._left:
+            return Refusal(TOO_MUCH)
+        return read_layout(self._analysis.source, self._analysis.module)
 
     def repairs(self) -> list[Draft | Refusal]:
         """For each report the first plan that stands the test, or why none does; what is left goes on together."""
@@ -163,6 +178,9 @@ class Workshop:
         return self._proofs[drafts]
 
     def _try(self, group: Sequence[Draft]) -> Analysis | Refusal:
+        if self._cost > self._left:
+            return Refusal(TOO_MUCH)
+        self._left -= self._cost
         source = self._analysis.source
         edits = sorted(edit for draft in group for edit in draft.edits)
         dropped = [text for draft in group for text in draft.plan.dropped]

@@ -17,7 +17,7 @@ NO_CALLS = frozenset(["assert", "yield", "await", "[]", "async for", "async with
 
 def key_words(evidence: Evidence, story: Story) -> str:
     """The inserted key in the code's own words: where it is built, else where it is inserted, if that says it all."""
-    birth = dict(story.walk.births).get(story.insertion.key)
+    birth = story.walk.births_by_key.get(story.insertion.key)
     if birth is not None:
         return words(evidence, birth.place.at, story.insertion.key)
     at = story.insertion.written.at if not story.insertion.stack else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -169,7 +170,7 @@ class Exit(msgspec.Struct, frozen=True):
     """The entries that are in although their value was closed on the way, whoever put them in."""
 
 
-class Walk(msgspec.Struct, frozen=True):
+class Walk(msgspec.Struct, frozen=True, dict=True):
     """All that was seen from one function on."""
 
     function: str
@@ -186,3 +187,8 @@ class Walk(msgspec.Struct, frozen=True):
     """How many expressions were evaluated, on all paths: what a walk costs."""
     is_complete: bool
     """False where the budget ran out; such a walk reports nothing."""
+
+    @cached_property
+    def births_by_key(self) -> dict[Value, Birth]:
+        """Where each key was built."""
+        return dict(self.births)

@@ -54,9 +54,7 @@ def site_of(intent: Intent) -> Site:
 
 def _uses(intent: Intent, story: Story) -> list[Use]:
     found: dict[Place, Use] = {}
-    for other in intent.evidence.stories:
-        if other.birth.place != story.birth.place:
-            continue
+    for other in intent.evidence.stories_born_at[story.birth.place]:
         insertion = other.insertion
         place = place_at(insertion.stack, insertion.place, shared_depth(other.birth.stack, insertion.stack))
         found.setdefault(place, Use(statement_around(intent.layout, place.at), place, other))
