@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs leakbench corpus fleetbench bench clean
+.PHONY: help demo test lint format docs fuzz screened mutants leakbench corpus fleetbench bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -32,6 +32,9 @@ format: $(STAMP) ## Put the code into its format
 
 docs: $(STAMP) ## Write the pages and tables anew that are made from the code
 	$(BIN)/python -m docs.generate
+
+fuzz: $(STAMP) ## Check and repair 100,000 programs that nobody wrote: hours; FUZZ="--minutes 10" takes less
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 leakbench: $(STAMP) ## Look for 22 real leaks in released packages
 	$(BIN)/python -m benchmarks.leakbench
