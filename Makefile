@@ -36,6 +36,9 @@ docs: $(STAMP) ## Write the pages and tables anew that are made from the code
 fuzz: $(STAMP) ## Check and repair 100,000 programs that nobody wrote: hours; FUZZ="--minutes 10" takes less
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
+screened: $(STAMP) ## Analyze what the screens turn away, in all the code that is here: hours; SCREENED="--files 2000"
+	$(BIN)/python -m benchmarks.screened $(SCREENED)
+
 leakbench: $(STAMP) ## Look for 22 real leaks in released packages
 	$(BIN)/python -m benchmarks.leakbench
 

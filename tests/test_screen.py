@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ast
 import sysconfig
-import time
 from pathlib import Path
 
 import pytest
+from front_ends import leaking_file
 from oracle.programs import programs
 
+from benchmarks.screened import sample, screened
 from leaklint.analyze import reports
 from leaklint.extract import extract
 from leaklint.screen import bytes_may_leak, tree_may_leak
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").rglob("*.py"))
-STANDARD_LIBRARY = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))[::4]
+SAMPLE = sample([Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")], 200)
 
 
 def is_candidate(text: str) -> bool:
@@ -44,14 +45,20 @@ def test_no_leaking_program_is_turned_away() -> None:
     assert turned_away == []
 
 
-def test_the_standard_library_agrees_with_the_full_analysis() -> None:
-    deadline = time.monotonic() + 20
-    for path in STANDARD_LIBRARY:
-        data = path.read_bytes()
-        if not bytes_may_leak(data) or not tree_may_leak(ast.parse(data)):
-            assert not has_findings(data.decode("utf-8", errors="replace")), path
-        if time.monotonic() > deadline:
-            break
+@pytest.mark.parametrize("part", range(4))
+def test_the_standard_library_and_what_is_installed_agree_with_the_full_analysis(part: int) -> None:
+    done = screened(SAMPLE[part::4])
+    assert done.turned_away > 10
+    assert done.wrong == []
+
+
+def test_a_disagreement_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaking = leaking_file(tmp_path)
+    assert screened([leaking]).turned_away == 0
+    monkeypatch.setattr("leaklint.analyze.bytes_may_leak", lambda _: False)
+    (one,) = screened([leaking]).wrong
+    assert one.path == leaking
+    assert "LKL101" in one.codes
 
 
 @pytest.mark.parametrize(

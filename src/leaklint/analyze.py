@@ -94,8 +94,12 @@ def check(
 
 
 @_deeper_calls()
-def analyze(source: Source, tree: ast.Module | None = None, project: Project | None = None) -> Analysis:
+def analyze(
+    source: Source, tree: ast.Module | None = None, project: Project | None = None, *, is_screened: bool = True
+) -> Analysis:
     """Read a file and what it uses of its project, and ask the rules.
+
+    Not screened, a file is read in which no rule can find anything: what the screens say can be held against that.
 
     Raises:
         SourceError: the file cannot be parsed, or is too large for anybody to have written it.
@@ -104,15 +108,20 @@ def analyze(source: Source, tree: ast.Module | None = None, project: Project | N
         raise SourceError(source.path, f"larger than {LARGEST // 2**20} MiB: such a file is generated, it is left out")
     parsed = tree if tree is not None else parse(source)
     try:
-        return _analyzed(source, parsed, project)
+        return _analyzed(source, parsed, project, is_screened=is_screened)
     except RecursionError as error:
         raise SourceError(source.path, TOO_DEEP, deepest_line(parsed)) from error
 
 
-def _analyzed(source: Source, parsed: ast.Module, project: Project | None) -> Analysis:
+def is_turned_away(source: Source, parsed: ast.Module, project: Project | None) -> bool:
+    """Whether the screens say that no rule finds anything in the file, alone or with others of its project."""
     is_candidate = bytes_may_leak(source.data) and tree_may_leak(parsed)
-    has_others = project is not None and may_leak_with_others(parsed, source.path, project)
-    is_seen = is_candidate or has_others
+    return not is_candidate and (project is None or not may_leak_with_others(parsed, source.path, project))
+
+
+def _analyzed(source: Source, parsed: ast.Module, project: Project | None, *, is_screened: bool) -> Analysis:
+    has_others = project is not None and (not is_screened or may_leak_with_others(parsed, source.path, project))
+    is_seen = not is_screened or has_others or (bytes_may_leak(source.data) and tree_may_leak(parsed))
     module = extract(parsed, source.path) if is_seen else ir.Module(source.path, ())
     linked = _linked(module, project, has_others=has_others) if is_seen and project is not None else None
     evidence = gather(module, source.text, linked)
