@@ -56,8 +56,13 @@ SAME = [
     (text("r", call("str", POSITION)), text("r", POSITION)),
     (call("hash", Group((A, ONE))), call("hash", Group((A, ONE)))),
     (Item(A, Text("id")), Item(A, Text("id"))),
+    (call("popped", Entry(CACHE, A)), Entry(CACHE, A)),
+    (call("popped", Entry(CACHE, A)), call("popped", Entry(CACHE, A))),
 ]
 DIFFERENT = [
+    (call("later", A), A),
+    (text(call("later", A), "_r"), text(A, "_r")),
+    (call("later", A), text(A, "_r")),
     (Text("a"), Text("b")),
     (ONE, TWO),
     (ONE, Text("1")),
@@ -90,6 +95,7 @@ DIFFERENT = [
     (text("row", POSITION), Text("rows")),
 ]
 UNKNOWNS = [
+    (call("later", A), B),
     (text(A, "-", B), Text("fixed_text")),
     (A, B),
     (A, UNKNOWN),
