@@ -39,6 +39,9 @@ fuzz: $(STAMP) ## Check and repair 100,000 programs that nobody wrote: hours; FU
 screened: $(STAMP) ## Analyze what the screens turn away, in all the code that is here: hours; SCREENED="--files 2000"
 	$(BIN)/python -m benchmarks.screened $(SCREENED)
 
+mutants: $(STAMP) ## Break the analysis in small ways and see whether the tests notice: hours; MUTANTS="src/leaklint/keys.py"
+	$(BIN)/python -m benchmarks.mutants --record $(MUTANTS)
+
 leakbench: $(STAMP) ## Look for 22 real leaks in released packages
 	$(BIN)/python -m benchmarks.leakbench
 
