@@ -87,8 +87,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     """The functions of the module that these walks began with, and those that none was begun with for lack of it."""
     module: ir.Module = ir.Module("", ())
     """The module alone."""
-    steps: int = 0
-    """How many statements were run in all walks."""
+    evaluations: int = 0
+    """How many expressions were evaluated in all walks."""
 
     @cached_property
     def answers(self) -> dict[object, dict[Value, Any]]:
@@ -248,7 +248,7 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
         cut,
         given_up,
         module,
-        sum(walk.steps for walk in begun),
+        sum(walk.evaluations for walk in begun),
     )
 
 

@@ -40,11 +40,11 @@ UNCHANGED = "the code says already what a repair would make it say"
 UNKNOWN = "the code around it has a shape that no repair can handle yet"
 
 
-WORK_ALLOWED = 200_000
-"""How much a file's repairs may cost, in statements walked; what is left then is told without one."""
+WORK_ALLOWED = 1_200_000
+"""How much a file's repairs may cost, in expressions evaluated; what is left then is told without one.
 
-BYTES_A_STATEMENT = 5
-"""Reading and comparing so many bytes takes as long as walking a statement."""
+To read and compare a byte takes about as long as to evaluate an expression.
+"""
 
 
 class Draft(msgspec.Struct, frozen=True, eq=False):
@@ -98,7 +98,7 @@ class Workshop:
     def __init__(self, analysis: Analysis, analyze: Callable[..., Analysis]) -> None:
         self._analysis = analysis
         self._analyze = analyze
-        self._cost = analysis.evidence.steps + len(analysis.source.data) // BYTES_A_STATEMENT
+        self._cost = analysis.evidence.evaluations + len(analysis.source.data)
         self._left = WORK_ALLOWED
         self._layout = self._read()
         self._kinds = kinds(report for _, report in analysis.reports)
