@@ -19,10 +19,14 @@ MOST_BYTES = 300_000_000
 
 _SELF = b"self."
 _METHODS = b"|".join(method.encode() for method in sorted(EVICTING_METHODS))
-_CALL = re.compile(rb"((?:\bself\.)?\w+)\s*(?:\[[^\[\]\n]*\]\s*)?\.(?:%s)\b" % _METHODS)
+_CALL = re.compile(rb"\.(?:%s)\b" % _METHODS)
+_CALLED_ON = re.compile(rb"((?:\bself\.)?\w+)\s*(?:\[[^\[\]\n]*\]\s*)?\Z")
 _DELETE = re.compile(rb"^[ \t]*del\b(.*)", re.MULTILINE)
 _DELETED = re.compile(rb"((?:\bself\.)?\w+)\s*\[")
-_REPLACED = re.compile(rb"\b(?!self\.|cls\.)\w+(?:\.\w+)*?\.(\w+)\s*=\s*(?:\{|dict\b|set\b|\w*[dD]ict\()")
+_NEW = re.compile(rb"=\s*(?:\{|dict\b|set\b|\w*[dD]ict\()")
+_REPLACED = re.compile(rb"\b(?!self\.|cls\.)\w+(?:\.\w+)*?\.(\w+)\s*\Z")
+_BACK = 200
+"""Bytes before an operation in which what it is done to is looked for: from behind it takes no time at all."""
 _ALIAS = re.compile(rb"=\s*[\w.()]*\.(\w+)[ \t]*(?:#.*)?$", re.MULTILINE)
 
 
@@ -122,5 +126,12 @@ def evicted_words(data: bytes) -> set[bytes]:
 
     What belongs to `self` is told apart: `self._clients`.
     """
-    words = set(_CALL.findall(data)) | set(_REPLACED.findall(data)) | set(_ALIAS.findall(data))
+    words = _before(_CALL, _CALLED_ON, data) | _before(_NEW, _REPLACED, data) | set(_ALIAS.findall(data))
     return words.union(*(_DELETED.findall(line) for line in _DELETE.findall(data)))
+
+
+def _before(operation: re.Pattern[bytes], target: re.Pattern[bytes], data: bytes) -> set[bytes]:
+    """What stands right before each place where the operation is found."""
+    starts = (found.start() for found in operation.finditer(data))
+    targets = (target.search(data[max(0, start - _BACK) : start]) for start in starts)
+    return {found.group(1) for found in targets if found is not None}
