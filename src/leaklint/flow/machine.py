@@ -27,7 +27,7 @@ EVALUATIONS_ALLOWED = 30_000
 """How many expressions one walk may evaluate, on all its paths, before it gives up; the reference case needs 1,000."""
 
 EVALUATIONS_UNEVENTFUL = 4_000
-"""How many expressions it may evaluate before anything happens to a container; where leaks are known, 750 were enough."""
+"""How many expressions it may evaluate before anything happens to a container; known leaks need 750."""
 
 ENTRIES_APIECE = 32
 """So many entries that are in make an expression count once more: its events are noted in the history of each."""
