@@ -129,6 +129,15 @@ def _is_count(evidence: Evidence, counted: Value) -> bool:
     return any(word is not None and word.rpartition(".")[2] == "count" for word in built)
 
 
+def counts_up(insertion: Insertion) -> bool:
+    """Whether a number is kept under the key, and goes up or down here."""
+    match insertion.value:
+        case Applied(function="+" | "-", arguments=(Entry() as before, Constant())):
+            return before == Entry(insertion.cache, insertion.key)
+        case _:
+            return False
+
+
 @once_per_cache
 def serves_a_framework(evidence: Evidence, cache: Value) -> bool:
     """Whether the container belongs to an instance of a class that is derived from one of another module."""

@@ -71,11 +71,11 @@ from collections.abc import Iterable
 
 from leaklint.evidence import Evidence
 from leaklint.flow.events import Insertion
-from leaklint.growth import NAMES_AN_OBJECT, growing_stories, outlives_operations, why_fresh
+from leaklint.growth import NAMES_AN_OBJECT, counts_up, growing_stories, outlives_operations, why_fresh
 from leaklint.identities import is_identity, is_memo_of_objects
 from leaklint.rule import Report, Rule
 from leaklint.telling import code, key_words, never_evicted
-from leaklint.values import Applied, Constant, Entry, Value, within
+from leaklint.values import Value, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -94,11 +94,7 @@ def check(evidence: Evidence) -> Iterable[Report]:
 
 def _weighs_little(insertion: Insertion) -> bool:
     """Whether it notes that a key was seen, which is often for one run, or counts how often it comes again."""
-    match insertion.value:
-        case Applied(function="+" | "-", arguments=(Entry() as before, Constant())):
-            return before == Entry(insertion.cache, insertion.key)
-        case value:
-            return value == insertion.key
+    return counts_up(insertion) or insertion.value == insertion.key
 
 
 def _or_weak(key: Value) -> str:

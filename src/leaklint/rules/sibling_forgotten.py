@@ -72,6 +72,7 @@ from collections.abc import Iterable
 from leaklint.evidence import Evidence, Story
 from leaklint.flow.events import Eviction
 from leaklint.growth import (
+    counts_up,
     growing_stories,
     item_of,
     outlives_operations,
@@ -86,7 +87,8 @@ from leaklint.values import mentions
 def check(evidence: Evidence) -> Iterable[Report]:
     """Containers that only grow, filled under a key that a sibling container loses again."""
     for story in growing_stories(evidence):
-        evicted = next(sibling_evictions(evidence, story), None)
+        ends = (one for one in sibling_evictions(evidence, story) if not _goes_on_after(evidence, story, one))
+        evicted = next(ends, None)
         if evicted is not None and (_is_moved(story, evicted) or _grows_without_end(evidence, story)):
             yield _report(evidence, story, evicted)
 
@@ -94,6 +96,25 @@ def check(evidence: Evidence) -> Iterable[Report]:
 def _is_moved(story: Story, evicted: Eviction) -> bool:
     """Whether what comes in is made of what the sibling gives away."""
     return mentions(story.insertion.value, evicted.cache)
+
+
+def _goes_on_after(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
+    """Whether the entry comes in with the sibling's end and is wanted from then on, under a key that comes again."""
+    if _is_moved(story, evicted) or why_fresh(evidence, story.insertion.key) is not None:
+        return False
+    return _tells_generations(story, evicted) or _is_made_meanwhile(evidence, story, evicted)
+
+
+def _tells_generations(story: Story, evicted: Eviction) -> bool:
+    """Whether the operation that evicts the sibling counts up under its key: old and new are told apart by that."""
+    return evicted in story.walk.evictions and counts_up(story.insertion)
+
+
+def _is_made_meanwhile(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
+    """Whether the container is a memo, and the sibling only has the keys whose value is in the making."""
+    others = evidence.stories_at.get(story.insertion.place, ())
+    in_the_making = any(eviction.place == evicted.place for other in others for eviction in other.walk.evictions)
+    return in_the_making and any(other.insertion.is_made_when_missed for other in others)
 
 
 def _grows_without_end(evidence: Evidence, story: Story) -> bool:
