@@ -25,7 +25,7 @@ from leaklint.lives import Life, is_brief, life
 from leaklint.outline import Outline, family, label_of, outline
 from leaklint.same_caches import ByCache, cache_name, may_be_same_cache, owner_of
 from leaklint.usage import counters, ends_a_life, growing
-from leaklint.values import Element, Entry, Field, Parameter, Result, Value, holes, mentions, word
+from leaklint.values import Element, Entry, Field, Global, Parameter, Result, Value, holes, mentions, word
 
 Answer = TypeVar("Answer")
 
@@ -231,8 +231,9 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
     bounded = bounded_containers(module) | (linked.bounded if linked is not None else frozenset())
     begun = walk_module(found)
     walks = tuple(walk for walk in begun if walk.is_complete)
-    stories = tuple(story for walk in walks for story in _stories(walk))
-    cut = tuple(story for walk in begun if not walk.is_complete for story in _stories(walk))
+    set_anew = {name for routine in found.routines.values() for name in routine.function.global_names}
+    stories = tuple(story for walk in walks for story in _stories(walk, set_anew))
+    cut = tuple(story for walk in begun if not walk.is_complete for story in _stories(walk, set_anew))
     lines = tuple(line.encode(errors="replace") for line in _LINE_END.split(text))
     names = (walk.function.partition("@")[0] for walk in begun if not walk.is_complete and not label_of(walk.function))
     given_up = tuple(dict.fromkeys(names))
@@ -252,7 +253,8 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
     )
 
 
-def _stories(walk: Walk) -> list[Story]:
+def _stories(walk: Walk, set_anew: set[str]) -> list[Story]:
+    """The insertions of a walk, but for those whose key is one for all; `set_anew` are variables that functions set."""
     stays: dict[Insertion, list[tuple[Exit, Held]]] = {insertion: [] for insertion in walk.insertions}
     for way_out in walk.exits:
         for held in way_out.held:
@@ -280,8 +282,13 @@ def _stories(walk: Walk) -> list[Story]:
             ),
         )
         for insertion, kept in stays.items()
-        if not all(map(_is_thread_number, holes(insertion.key)))
+        if not all(_is_thread_number(hole) or _is_constant(hole, set_anew) for hole in holes(insertion.key))
     ]
+
+
+def _is_constant(value: Value, set_anew: set[str]) -> bool:
+    """Whether a variable of a module always stands for the same: a key of that name is one entry, and no item's."""
+    return isinstance(value, Global) and word(value.name) not in set_anew
 
 
 def _is_thread_number(value: Value) -> bool:
