@@ -54,7 +54,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leaklint.evidence import Evidence, Story, evictions_elsewhere, guilty_jump, is_bounded, raised_in, shared_depth
-from leaklint.flow.events import Eviction, Held, Mark, Removal
+from leaklint.flow.events import Eviction, Guard, Held, Insertion, Mark, Removal
 from leaklint.keys import Match
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, eviction_note, key_trace, key_words
@@ -68,7 +68,7 @@ def check(evidence: Evidence) -> Iterable[Report]:
             continue
         known = story.removals or story.sibling_removals
         removals = [removal for removal in known if not raised_in(removal.history) and _is_the_rule(removal, story)]
-        if removals and _is_found_or_put_in(story, removals):
+        if removals and (_is_found_or_put_in(story, removals) or _is_gathered(story, removals)):
             continue
         if not known:
             yield from _returned_before(evidence, story)
@@ -95,11 +95,21 @@ def _is_the_rule(removal: Removal, story: Story) -> bool:
     eviction, insertion = removal.eviction, story.insertion
     if eviction.key is None or eviction.is_final:
         return eviction.key is not None
-    own = {insertion.cache, insertion.key, insertion.value}
     shared = {guard.place for guard in insertion.around}
-    return all(
-        guard.place in shared or any(part in own for asked in guard.asked for part in within(asked))
-        for guard in eviction.around
+    return all(guard.place in shared or _asks_about(guard, insertion) for guard in eviction.around)
+
+
+def _asks_about(guard: Guard, insertion: Insertion) -> bool:
+    """Whether the condition is about the entry."""
+    own = {insertion.cache, insertion.key, insertion.value}
+    return any(part in own for asked in guard.asked for part in within(asked))
+
+
+def _is_gathered(story: Story, removals: list[Removal]) -> bool:
+    """Whether many calls fill the entry, the first of which puts it in, and what is in it decides whether it may go."""
+    insertion = story.insertion
+    return insertion.is_made_when_missed and all(
+        any(_asks_about(guard, insertion) for guard in removal.eviction.around) for removal in removals
     )
 
 
