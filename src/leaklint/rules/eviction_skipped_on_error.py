@@ -72,6 +72,7 @@ from leaklint.evidence import (
 from leaklint.flow.events import Eviction, Held, Mark, Removal
 from leaklint.flow.loops import is_endless
 from leaklint.ir_walk import in_scope
+from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Report, Rule
 from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.task_groups import fails_with_its_owner
@@ -86,7 +87,9 @@ WAITED_FOR = frozenset(["Condition", "Event", "Future", "Queue", "SimpleQueue", 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Entries that every way out without an exception evicts, and some way out with one does not."""
     for story in evidence.stories:
-        if is_bounded(evidence, story.insertion.cache) or _waits_for_the_end(evidence, story):
+        if is_bounded(evidence, story.insertion.cache) or is_of_its_owner(evidence, story):
+            continue
+        if _waits_for_the_end(evidence, story):
             continue
         yield from _skipped(evidence, story)
         yield from _never_answered(evidence, story)

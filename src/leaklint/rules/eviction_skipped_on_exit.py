@@ -56,6 +56,7 @@ from collections.abc import Iterable
 from leaklint.evidence import Evidence, Story, evictions_elsewhere, guilty_jump, is_bounded, raised_in, shared_depth
 from leaklint.flow.events import Eviction, Guard, Held, Insertion, Mark, Removal
 from leaklint.keys import Match
+from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, eviction_note, key_trace, key_words
 from leaklint.values import Parameter, Value, within
@@ -64,7 +65,7 @@ from leaklint.values import Parameter, Value, within
 def check(evidence: Evidence) -> Iterable[Report]:
     """Jumps after an insertion that every path which takes them leaves the entry by, while other paths evict it."""
     for story in evidence.stories:
-        if is_bounded(evidence, story.insertion.cache):
+        if is_bounded(evidence, story.insertion.cache) or is_of_its_owner(evidence, story):
             continue
         known = story.removals or story.sibling_removals
         removals = [removal for removal in known if not raised_in(removal.history) and _is_the_rule(removal, story)]
