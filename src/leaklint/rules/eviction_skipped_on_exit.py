@@ -59,7 +59,7 @@ from leaklint.keys import Match
 from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, eviction_note, key_trace, key_words
-from leaklint.values import Parameter, Value, within
+from leaklint.values import Constant, Parameter, Value, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -107,10 +107,16 @@ def _asks_about(guard: Guard, insertion: Insertion) -> bool:
 
 
 def _is_gathered(story: Story, removals: list[Removal]) -> bool:
-    """Whether many calls fill the entry, the first of which puts it in, and what is in it decides whether it may go."""
+    """Whether many calls fill the entry, the first of which puts it in, and what is in it decides whether it may go.
+
+    A number is no such thing: it counts who uses the entry, and each call has to count down again.
+    """
     insertion = story.insertion
-    return insertion.is_made_when_missed and all(
-        any(_asks_about(guard, insertion) for guard in removal.eviction.around) for removal in removals
+    has_room = not isinstance(insertion.value, Constant)
+    return (
+        insertion.is_made_when_missed
+        and has_room
+        and all(any(_asks_about(guard, insertion) for guard in removal.eviction.around) for removal in removals)
     )
 
 
