@@ -81,7 +81,7 @@ from leaklint.growth import (
 )
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, key_trace, key_words
-from leaklint.values import mentions
+from leaklint.values import Element, mentions, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -99,10 +99,31 @@ def _is_moved(story: Story, evicted: Eviction) -> bool:
 
 
 def _goes_on_after(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
-    """Whether the entry comes in with the sibling's end and is wanted from then on, under a key that comes again."""
+    """Whether the sibling's end tells nothing of the entry's, whose key comes again."""
     if _is_moved(story, evicted) or why_fresh(evidence, story.insertion.key) is not None:
         return False
-    return _tells_generations(story, evicted) or _is_made_meanwhile(evidence, story, evicted)
+    return (
+        _tells_generations(story, evicted)
+        or _comes_afterwards(evidence, story, evicted)
+        or _has_a_part(evidence, story, evicted)
+        or _is_made_meanwhile(evidence, story, evicted)
+    )
+
+
+def _comes_afterwards(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
+    """Whether the entry comes in when the sibling's is gone already, in one function, and no item's end is near."""
+    own = story.insertion.place
+    is_later = evicted.place.function == own.function and evicted.place.at.end_line < own.at.line
+    return is_later and evicted in story.walk.evictions and item_of(evidence, story) is None
+
+
+def _has_a_part(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
+    """Whether all that the sibling ever holds is picked from the container's keys: it marks some of what goes on."""
+    parts = [insertion for _, insertion in evidence.insertions.may_be(evicted.cache)]
+    return bool(parts) and all(
+        any(isinstance(one, Element) and mentions(one.iterable, story.insertion.cache) for one in within(part.key))
+        for part in parts
+    )
 
 
 def _tells_generations(story: Story, evicted: Eviction) -> bool:
