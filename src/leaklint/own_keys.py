@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from leaklint import ir
+from leaklint.containers import Kind, kind_of_value
 from leaklint.evidence import Evidence, Story
 from leaklint.growth import is_shared
 from leaklint.ir_walk import flattened
@@ -18,7 +19,24 @@ def is_of_its_owner(evidence: Evidence, story: Story) -> bool:
     if not isinstance(cache, Field) or not isinstance(cache.base, Instance) or is_shared(evidence, cache):
         return False
     parts = holes(story.insertion.key)
-    return bool(parts) and all(_is_given_once(evidence, part) for part in parts)
+    return (
+        _is_made_for_itself(evidence, cache.name)
+        and bool(parts)
+        and all(_is_given_once(evidence, part) for part in parts)
+    )
+
+
+def _is_made_for_itself(evidence: Evidence, name: str) -> bool:
+    """Whether each container of this name is a new one: one that is given may be that of all who are given it."""
+    routines = evidence.outline.routines.values()
+    statements = [node for routine in routines for node in routine.nodes if name in _assigned(node)]
+    return bool(statements) and all(isinstance(node, ir.Assign) and _is_new(node.value) for node in statements)
+
+
+def _is_new(value: ir.Expression | None) -> bool:
+    """Whether it builds a mapping or a set, and nothing else: `known or {}` gives what it was given."""
+    is_choice = isinstance(value, ir.Boolean | ir.Conditional)
+    return value is None or (not is_choice and kind_of_value(value) in (Kind.MAPPING, Kind.SET))
 
 
 def _is_given_once(evidence: Evidence, part: Value) -> bool:
