@@ -78,7 +78,7 @@ from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.task_groups import fails_with_its_owner
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
 from leaklint.usage import asked_for_truth
-from leaklint.values import Entry, Group, Result, Value, is_waited_for
+from leaklint.values import Entry, Group, Parameter, Result, Value, is_waited_for
 
 WAITED_FOR = frozenset(["Condition", "Event", "Future", "Queue", "SimpleQueue", "create_future", "Semaphore"])
 """What asyncio, threading, queue and concurrent.futures offer for waiting until another function says so."""
@@ -122,9 +122,33 @@ def _skipped(evidence: Evidence, story: Story) -> Iterable[Report]:
     if removal is None or any(not raised_in(held.history) for _, held in story.stays):
         return
     held = _left_by_an_exception(evidence, story, removal)
-    if held is not None and not _is_kept_by_others(evidence, story) and not _ends_its_owner(evidence, story):
+    is_evicted_after = _is_kept_by_others(evidence, story) or _ends_its_owner(evidence, story)
+    if held is not None and not is_evicted_after and not _goes_with_its_consumer(evidence, story):
         depth = shared_depth(story.insertion.stack, removal.eviction.stack)
         yield _report(evidence, story, removal.eviction, held, why, depth)
+
+
+def _goes_with_its_consumer(evidence: Evidence, story: Story) -> bool:
+    """Whether a generator has the entry for whoever consumes it, and the consumer's end evicts it: `unsubscribe`.
+
+    What the consumer is registered in is filled before the generator starts, and one function evicts from both.
+    """
+    insertion = story.insertion
+    routine = evidence.outline.routines.get(story.walk.function)
+    if routine is None or not routine.function.is_generator or not isinstance(insertion.key, Parameter):
+        return False
+    filled = {cache_name(other.cache) for other in story.walk.insertions}
+    ends = evidence.foreign_evictions.may_be(insertion.cache)
+    return any(
+        walk is not story.walk
+        and not eviction.around
+        and isinstance(eviction.key, Parameter)
+        and other.key == eviction.key
+        and cache_name(other.cache) not in filled
+        and any(True for _ in evidence.insertions.may_be(other.cache))
+        for walk, eviction in ends
+        for other in walk.evictions
+    )
 
 
 def _ends_its_owner(evidence: Evidence, story: Story) -> bool:
