@@ -59,7 +59,7 @@ from leaklint.keys import Match
 from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, eviction_note, key_trace, key_words
-from leaklint.values import Constant, Parameter, Value, within
+from leaklint.values import Constant, Entry, Parameter, Value, children, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -101,9 +101,16 @@ def _is_the_rule(removal: Removal, story: Story) -> bool:
 
 
 def _asks_about(guard: Guard, insertion: Insertion) -> bool:
-    """Whether the condition is about the entry."""
+    """Whether the condition is about the entry; what another container has under its key is another matter."""
     own = {insertion.cache, insertion.key, insertion.value}
-    return any(part in own for asked in guard.asked for part in within(asked))
+    pending = list(guard.asked)
+    while pending:
+        asked = pending.pop()
+        if asked in own:
+            return True
+        if not isinstance(asked, Entry) or asked.cache == insertion.cache:
+            pending.extend(children(asked))
+    return False
 
 
 def _is_gathered(story: Story, removals: list[Removal]) -> bool:
