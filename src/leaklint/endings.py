@@ -22,3 +22,9 @@ def is_ending(name: str) -> bool:
     # Verbs of two words are written as one, too: `shutdown`, `shut_down`.
     verbs = (words[0], words[-1], "".join(words[:2]), "".join(words[-2:]))
     return words[0] not in _ASKING_WORDS and not ENDING_WORDS.isdisjoint(verbs)
+
+
+def names_what_it_ends(name: str) -> bool:
+    """Whether the name says what is ended, too: `stop_job`, `close_session`; not `close`, `async_stop`, `shut_down`."""
+    words = name.strip("_").removeprefix("async_").replace("shut_down", "shutdown").split("_")
+    return not ENDING_WORDS.isdisjoint(words) and not ENDING_WORDS.issuperset(words)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from leaklint import ir
 from leaklint.containers import Kind
-from leaklint.endings import is_ending
+from leaklint.endings import is_ending, names_what_it_ends
 from leaklint.flow.caches import container, is_cache, kind_of, membership
 from leaklint.flow.events import Release
 from leaklint.flow.machine import Arguments, Context
@@ -43,7 +43,8 @@ def note_call(callee: Value, arguments: Arguments, node: ir.Node, state: State, 
     """A call may be of an entry's `close`, get the entry's value to close it, or get the method to call it later."""
     method, receiver = _bound(callee)
     if method is not None and is_ending(method):
-        if receiver is not None:
+        # `agent.stop_job(job)` is the end of the job.
+        if receiver is not None and not (arguments.positional and names_what_it_ends(method)):
             _release(receiver, method, node.at, state, context)
         for value in arguments.everything():
             _release(value, method, node.at, state, context, is_given=True)
