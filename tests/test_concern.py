@@ -120,6 +120,11 @@ def test_a_container_passed_on_is_filled_where_it_arrives() -> None:
         ("self.everything(); self.nothing()", True),
         ("self._hidden()", True),
         ("print(key)", False),
+        ("print(self.held[key])", False),
+        ("self.held[key].close()", True),
+        ("self.later(60, self.held[key].close)", True),
+        ("end(self.held[key])", True),
+        ("with self.held[key]: pass", True),
     ],
 )
 def test_a_walk_begins_where_it_may_tell_something(method: str, is_telling: bool) -> None:

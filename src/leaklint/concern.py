@@ -125,7 +125,11 @@ def _given(node: msgspec.Struct) -> Iterator[tuple[str, ir.Expression]]:
 
 
 def _ends_something(routine: Routine) -> bool:
-    return any(isinstance(node, ir.Call) and is_ending(last_part(node.function) or "") for node in routine.nodes)
+    """Whether something is closed, handed over to be closed, or given to a `with`."""
+    return any(
+        isinstance(node, ir.With) or (isinstance(node, ir.Attribute | ir.Name) and is_ending(last_part(node) or ""))
+        for node in routine.nodes
+    )
 
 
 def _callers(callees: dict[str, set[str]]) -> dict[str, list[str]]:
