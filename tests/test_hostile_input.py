@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 import json
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from front_ends import LEAK_LINE, leaklint, run_module
+from front_ends import LEAK_LINE, run_module, unmeasured
 from hostile import BEFORE, CODE, DATA, FIRST_LINE, HARMLESS, ROOMS, fill
 from pyflakes.checker import Checker
 
@@ -28,7 +30,7 @@ FATAL_TO_FLAKE8 = "a cookie that is no text"
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = fill(tmp_path_factory.mktemp("checked"))
-    done = leaklint("check", "--no-cache", "-j1", "--format", "json", cwd=folder)
+    done = _run("check", folder)
     assert done.returncode == 2, done.stderr.decode()
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
@@ -36,9 +38,14 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def fixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = fill(tmp_path_factory.mktemp("fixed"))
-    done = leaklint("fix", "--no-cache", "-j1", "--format", "json", cwd=folder)
+    done = _run("fix", folder)
     assert done.returncode == 2, done.stderr.decode()
     return folder, json.loads(done.stdout)
+
+
+def _run(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    arguments = [sys.executable, "-m", "leaklint", command, "--no-cache", "-j1", "--format", "json"]
+    return subprocess.run(arguments, cwd=folder, capture_output=True, env=unmeasured(), check=False, timeout=300)
 
 
 def told(document: dict[str, Any], kind: str, room: str, name: str = "hostile.py") -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from front_ends import CLEAN, LEAKING, environment, leaking_file, leaklint, run_module
+from front_ends import CLEAN, LEAKING, environment, leaking_file, leaklint, run_module, unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,12 +158,11 @@ def test_a_report_that_does_not_fit_is_an_error_and_no_traceback(tmp_path: Path)
         leaking_file(tmp_path, f"m{number}.py")
     command = [sys.executable, "-m", "leaklint", "check", "-j1", "--no-cache", "--output-file", "report.txt"]
     # What measures coverage could not write either, and would say so.
-    unmeasured = {name: value for name, value in environment().items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
         command,
         cwd=tmp_path,
         capture_output=True,
-        env=unmeasured,
+        env=unmeasured(),
         check=False,
         timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000)),
