@@ -34,6 +34,9 @@ _LOCK = threading.Lock()
 _DEADLINES: dict[int, float] = {}
 """When the time of each thread that works on a file is over."""
 
+_COMING: set[int] = set()
+"""The threads in which something was raised that may not have arrived yet."""
+
 _WATCHERS: list[threading.Thread] = []
 """The one thread that looks at them."""
 
@@ -95,12 +98,18 @@ def _begin(watched: int, seconds: float) -> None:
 
 
 def _end(watched: int) -> None:
-    """Raise nothing more in a thread, and take back what has been raised and has not arrived."""
+    """Raise nothing more in a thread; what has been raised and not arrived arrives here.
+
+    To take it back would leave CPython 3.11 looking for it for ever, and under a tracer do nothing else.
+    """
     with _LOCK:
         _DEADLINES.pop(watched, None)
-    _raise_in(watched, None)
+        is_coming = watched in _COMING
+        _COMING.discard(watched)
     if _is_ours():
         faulthandler.cancel_dump_traceback_later()
+    if is_coming:
+        time.sleep(0)
 
 
 def _watch() -> None:
@@ -110,6 +119,7 @@ def _watch() -> None:
         with _LOCK:
             now = time.monotonic()
             for watched in [watched for watched, deadline in _DEADLINES.items() if deadline <= now]:
+                _COMING.add(watched)
                 _raise_in(watched, TooLongError)
                 _DEADLINES[watched] = now + _AGAIN
 
@@ -119,9 +129,8 @@ def _is_ours() -> bool:
     return multiprocessing.parent_process() is not None and threading.current_thread() is threading.main_thread()
 
 
-def _raise_in(ident: int, error: type[BaseException] | None) -> None:
-    wanted = ctypes.py_object() if error is None else ctypes.py_object(error)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), wanted)
+def _raise_in(ident: int, error: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error))
 
 
 @functools.cache
