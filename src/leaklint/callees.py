@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from leaklint import ir
-from leaklint.outline import Outline, Routine, ancestry, label_of, method, renamed, resolve
+from leaklint.outline import Outline, Routine, label_of, method, renamed, resolve
 from leaklint.values import word
 
 RUN_UNSEEN = ("__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
@@ -23,8 +23,10 @@ class Index(msgspec.Struct, frozen=True):
     outline: Outline
     by_word: dict[str, frozenset[str]]
     """Last word to the routines and the constructors that may be meant by it, behind a dot."""
-    related: dict[str, frozenset[str]]
-    """A class to all that stand with it in some heir: its bases, its heirs, and their other bases."""
+    kin: dict[str, str]
+    """A class to one of all that it is connected with by bases, the same one for all of them."""
+    defining: dict[str, list[tuple[str, str]]]
+    """A method's name to the classes that define one, each with its routine."""
     nested: dict[tuple[str, str], list[str]]
     """A routine and a name to the routines of this name that are nested in it."""
     receivers: dict[str, tuple[str | None, str | None]]
@@ -44,9 +46,12 @@ def index(outline: Outline) -> Index:
         if routine.parent is not None:
             nested.setdefault((routine.parent, routine.function.name), []).append(name)
     receivers = {name: _receiver(routine, outline) for name, routine in outline.routines.items()}
-    return Index(
-        outline, {last: frozenset(names) for last, names in by_word.items()}, _related(outline), nested, receivers
-    )
+    words = {last: frozenset(names) for last, names in by_word.items()}
+    defining: dict[str, list[tuple[str, str]]] = {}
+    for blueprint in outline.classes.values():
+        for method_name, name in blueprint.methods.items():
+            defining.setdefault(method_name, []).append((blueprint.name, name))
+    return Index(outline, words, _kin(outline), defining, nested, receivers)
 
 
 def callees(found: Index) -> dict[str, set[str]]:
@@ -68,13 +73,23 @@ def _nodes(routine: Routine) -> Iterator[msgspec.Struct]:
     yield from routine.nodes
 
 
-def _related(outline: Outline) -> dict[str, frozenset[str]]:
-    together: dict[str, set[str]] = {}
-    for name in outline.classes:
-        line = {blueprint.name for blueprint in ancestry(outline, name)}
-        for one in line:
-            together.setdefault(one, set()).update(line)
-    return {name: frozenset(others) for name, others in together.items()}
+def _kin(outline: Outline) -> dict[str, str]:
+    """Sort classes into families: what `self.run` means may stand in any class that an heir has in common."""
+    near: dict[str, list[str]] = {name: [] for name in outline.classes}
+    for blueprint in outline.classes.values():
+        for base in blueprint.bases:
+            if base in near:
+                near[base].append(blueprint.name)
+                near[blueprint.name].append(base)
+    found: dict[str, str] = {}
+    for first in near:
+        pending = [first] if first not in found else []
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found[name] = first
+                pending += near[name]
+    return found
 
 
 def _run_by_class(outline: Outline, name: str) -> set[str]:
@@ -135,15 +150,14 @@ def _receiver(routine: Routine, outline: Outline) -> tuple[str | None, str | Non
 
 def _methods(found: Index, class_name: str | None, name: str) -> Iterator[str]:
     """The methods that an attribute of the class or its instance may be, whichever heir it belongs to."""
-    for one in found.related.get(class_name or "", ()):
-        method_name = found.outline.classes[one].methods.get(name)
-        if method_name is not None:
-            yield method_name
+    family = found.kin.get(class_name or "")
+    if family is not None:
+        yield from (routine for owner, routine in found.defining.get(name, ()) if found.kin[owner] == family)
 
 
 def _run_by_heirs(found: Index, class_name: str | None) -> Iterator[str]:
-    for one in found.related.get(class_name or "", ()):
-        yield from _run_by_class(found.outline, one)
+    for special in RUN_UNSEEN:
+        yield from _methods(found, class_name, special)
 
 
 def _meant(found: Index, routine: Routine, name: str) -> Iterator[str]:
