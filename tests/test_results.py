@@ -49,12 +49,12 @@ import uuid
 class Jobs:
     def __init__(self):
         self._lock = threading.Lock()
-        self.jobs = {}
+        self._jobs = {}
 
     def submit(self, job):
         number = uuid.uuid4().hex
         with self._lock:
-            self.jobs[number] = job
+            self._jobs[number] = job
         return job.run(number)
 """
 HARMLESS = BASE.replace("self._open.pop(key, None)", "return None")
@@ -156,7 +156,7 @@ def test_an_eviction_that_comes_in_an_unrelated_file_is_seen(tmp_path: Path, in_
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "jobs.py").write_text(JOBS)
     before = in_process()
-    (tmp_path / "sweeper.py").write_text("def sweep(board, number):\n    board.jobs.pop(number, None)\n")
+    (tmp_path / "sweeper.py").write_text("def sweep(board, number):\n    board._jobs.pop(number, None)\n")
     after = in_process()
     assert json.loads(after)["findings"] == json.loads(in_process("--no-cache"))["findings"]
     assert json.loads(before)["findings"] != json.loads(after)["findings"]

@@ -19,10 +19,11 @@ from leaklint.bounds import bounded_containers
 from leaklint.flow.caches import is_changed_since, match_keys
 from leaklint.flow.events import Birth, Eviction, Exit, Held, Insertion, Mark, Place, Release, Removal, Stack, Walk
 from leaklint.flow.walk import unused_routines, walk_module
+from leaklint.ir_walk import assigned_attributes
 from leaklint.keys import Match, compare, shares_a_part
 from leaklint.link import Linked
 from leaklint.lives import Life, is_brief, life
-from leaklint.outline import Outline, family, label_of, outline
+from leaklint.outline import Outline, Routine, family, label_of, outline
 from leaklint.same_caches import ByCache, cache_name, may_be_same_cache, owner_of
 from leaklint.usage import counters, ends_a_life, growing
 from leaklint.values import Element, Entry, Field, Global, Parameter, Result, Value, holes, mentions, word
@@ -63,6 +64,10 @@ class Story(msgspec.Struct, frozen=True):
         """Where the key was built; where it is inserted, if it was not built from parts."""
         known = self.walk.births_by_key.get(self.insertion.key)
         return known or Birth(self.insertion.place, self.insertion.stack)
+
+    def is_same_operation(self, other: Story) -> bool:
+        """Whether the other one is of the same walk, which came here on the same way."""
+        return self.walk is other.walk and self.insertion.stack == other.insertion.stack
 
 
 class Evidence(msgspec.Struct, frozen=True, dict=True):
@@ -126,6 +131,16 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         return found
 
     @cached_property
+    def kept_at(self) -> dict[Place, list[Story]]:
+        """For each place of an insertion, up to two operations that leave the entry in without an exception."""
+        found: dict[Place, list[Story]] = {}
+        for story in self.stories:
+            others = found.setdefault(story.insertion.place, [])
+            if len(others) < 2 and not any(other.is_same_operation(story) for other in others) and _is_kept(story):
+                others.append(story)
+        return found
+
+    @cached_property
     def insertions(self) -> ByCache[tuple[Walk, Insertion]]:
         """All insertions, each with the walk that saw it."""
         return ByCache((insertion.cache, (walk, insertion)) for walk in self.walks for insertion in walk.insertions)
@@ -163,6 +178,16 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     def names_bounded(self) -> frozenset[str]:
         """Names of the containers whose length is limited."""
         return frozenset(name for owner, name in self.bounded if owner is None or owner in self.outline.classes)
+
+    @cached_property
+    def assignments(self) -> dict[str, list[tuple[Routine, msgspec.Struct]]]:
+        """Attributes to the nodes that give them a value, each with the routine that it stands in."""
+        found: dict[str, list[tuple[Routine, msgspec.Struct]]] = {}
+        for routine in self.outline.routines.values():
+            for node in routine.nodes:
+                for name in assigned_attributes(node):
+                    found.setdefault(name, []).append((routine, node))
+        return found
 
     @cached_property
     def counters(self) -> frozenset[str]:
@@ -217,6 +242,13 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     def _life(self, name: str) -> Life:
         own = life(self.module, name, is_package=self.module.path.endswith("__init__.py"))
         return own if own.may_last or self.linked is None else own.beside(self.linked.life(name))
+
+
+def _is_kept(story: Story) -> bool:
+    """Whether the entry stays in on a way out without an exception; what its accessor does for all does not count."""
+    if story.walk.function == story.insertion.place.function:
+        return False
+    return any(way_out.kind != "raise" for way_out, _ in story.stays)
 
 
 def _kept(walk: Walk) -> Iterator[Release]:

@@ -69,6 +69,21 @@ def flattened(target: ir.Expression) -> Iterator[ir.Expression]:
         yield target
 
 
+def assigned_attributes(node: msgspec.Struct) -> set[str]:
+    """The attributes that the node itself gives a value."""
+    match node:
+        case ir.Assign(targets=targets):
+            pass
+        case ir.Augment(target=target) | ir.For(target=target) | ir.Clause(target=target):
+            targets = (target,)
+        case ir.WithItem(target=target) if target is not None:
+            targets = (target,)
+        case _:
+            return set()
+    found = (inner for target in targets for inner in flattened(target))
+    return {inner.name for inner in found if isinstance(inner, ir.Attribute)}
+
+
 def dotted(expression: ir.Expression | None) -> str | None:
     """`a.b.c` of a chain of attributes over a name, else None."""
     names: list[str] = []

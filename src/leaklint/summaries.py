@@ -15,7 +15,7 @@ from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.given_back import gives_something, key_givers
 from leaklint.ir_walk import flattened, last_part
 from leaklint.may_raise import call_may_raise
-from leaklint.outline import Outline, Routine, ancestry, label_of
+from leaklint.outline import Outline, Routine, heirs, label_of
 from leaklint.relevance import changes
 from leaklint.values import word
 
@@ -116,20 +116,6 @@ def _join(caller: Summary, callee: Summary) -> Summary:
     )
 
 
-def _callees(routine: Routine, others: dict[str, str]) -> set[str]:
-    """The last words of all that the routine calls, hands over, or reads as a property; imported ones by their own."""
-    names = set()
-    for node in routine.nodes:
-        if isinstance(node, ir.Attribute):
-            if not _is_super(node.value):
-                names.add(node.name)
-        elif isinstance(node, ir.Name):
-            names.add(others.get(node.id, node.id))
-        elif isinstance(node, ir.Lambda | ir.Define):
-            names.add(node.function.name)
-    return names
-
-
 def _within_reach(outline: Outline, caller: str, callees: set[str]) -> set[str]:
     """What other modules' code can mean by a name: of this module's functions only those of heirs of its class.
 
@@ -140,23 +126,8 @@ def _within_reach(outline: Outline, caller: str, callees: set[str]) -> set[str]:
     owner = outline.routines[caller].class_name
     if owner is None:
         return {callee for callee in callees if label_of(callee)}
-    heirs = {name for name in outline.classes if any(one.name == owner for one in ancestry(outline, name))}
-    return {callee for callee in callees if label_of(callee) or outline.routines[callee].class_name in heirs}
-
-
-def _inherited(outline: Outline, routine: Routine) -> set[str]:
-    """What `super().name` can mean: methods of the class's bases, and of those that stand beside it in its heirs."""
-    names = {n.name for n in routine.nodes if isinstance(n, ir.Attribute) and _is_super(n.value)}
-    if not names or routine.class_name is None:
-        return set()
-    families = [{one.name for one in ancestry(outline, blueprint)} for blueprint in outline.classes]
-    related = {one for family in families if routine.class_name in family for one in family}
-    methods = [outline.classes[one].methods for one in related - {routine.class_name}]
-    return {known[name] for known in methods for name in names if name in known}
-
-
-def _is_super(node: ir.Node) -> bool:
-    return isinstance(node, ir.Call) and isinstance(node.function, ir.Name) and node.function.id == "super"
+    inheriting = {owner, *heirs(outline, owner)}
+    return {callee for callee in callees if label_of(callee) or outline.routines[callee].class_name in inheriting}
 
 
 def _own(routine: Routine, known: frozenset[str]) -> Summary:

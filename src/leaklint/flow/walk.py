@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import msgspec
 
 from leaklint import ir
@@ -15,7 +17,7 @@ from leaklint.flow.machine import EVALUATIONS_ALLOWED, BudgetSpentError, Context
 from leaklint.flow.state import State
 from leaklint.flow.statements import run
 from leaklint.ir_walk import below, last_part
-from leaklint.outline import Outline, Routine, ancestry, class_named, label_of
+from leaklint.outline import Outline, Routine, class_named, heirs, label_of
 from leaklint.shared import containers_of_interest
 from leaklint.summaries import Summary, summarise
 from leaklint.values import Applied, Entry, Instance, Parameter, Value, last_name
@@ -46,18 +48,21 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
     own = [routine for routine in telling if not label_of(routine.name)]
     public = [r for r in (*own, *_running_own_methods(telling, containers)) if not r.is_private]
     walks: list[Walk] = []
+    cost, cost_elsewhere = 0, 0
     entered: set[str] = set()
     named = _named(outline)
     for routine in (*public, *_outer_first([r for r in own if r.is_private], named)):
         if routine.is_private and routine.name in entered:
             continue
         for class_name in _receivers(outline, routine) if not routine.is_private else [routine.class_name]:
-            if _cost(walks) > EVALUATIONS_PER_MODULE:
+            if cost > EVALUATIONS_PER_MODULE:
                 walks.append(_not_begun(routine, class_name))
                 continue
-            if label_of(routine.name) and _cost_elsewhere(walks) > EVALUATIONS_ALLOWED:
+            if label_of(routine.name) and cost_elsewhere > EVALUATIONS_ALLOWED:
                 continue
             walks.append(walk(ground, routine, class_name))
+            cost += walks[-1].evaluations
+            cost_elsewhere += walks[-1].evaluations if label_of(routine.name) else 0
             if not walks[-1].is_complete:
                 # With the methods of an heir it would be as long.
                 break
@@ -65,8 +70,9 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
     for routine in _evicting_elsewhere(ground, walks, named):
         if routine.is_private and routine.name in entered:
             continue
-        if _cost(walks) <= EVALUATIONS_PER_MODULE:
+        if cost <= EVALUATIONS_PER_MODULE:
             walks.append(walk(ground, routine, routine.class_name))
+            cost += walks[-1].evaluations
             entered |= walks[-1].entered
     return tuple(walks)
 
@@ -82,10 +88,6 @@ def ground_of(outline: Outline, containers: frozenset[str]) -> Ground:
         EVICTING_METHODS | evicting,
         frozenset(routine.parent for routine in outline.routines.values()),
     )
-
-
-def _cost(walks: list[Walk]) -> int:
-    return sum(done.evaluations for done in walks)
 
 
 def _running_own_methods(telling: list[Routine], containers: frozenset[str]) -> list[Routine]:
@@ -124,10 +126,6 @@ def _evicting_elsewhere(ground: Ground, walks: list[Walk], named: set[str | None
 
 def _may_evict(summary: Summary) -> bool:
     return summary.evicts and summary.touches
-
-
-def _cost_elsewhere(walks: list[Walk]) -> int:
-    return _cost([done for done in walks if label_of(done.function)])
 
 
 def _container_name(cache: Value) -> str | None:
@@ -169,16 +167,13 @@ def _receivers(outline: Outline, routine: Routine) -> list[str | None]:
     is_own = not label_of(routine.name)
     if routine.class_name is None:
         return [None] if is_own else []
-    heirs = [
+    found = (outline.classes[name] for name in heirs(outline, routine.class_name))
+    inheriting = (
         blueprint.name
-        for blueprint in outline.classes.values()
-        if blueprint.name != routine.class_name
-        and routine.function.name not in blueprint.methods
-        and blueprint.methods
-        and not label_of(blueprint.name)
-        and any(base.name == routine.class_name for base in ancestry(outline, blueprint.name))
-    ]
-    return [*([routine.class_name] if is_own else []), *heirs[:4]]
+        for blueprint in found
+        if blueprint.methods and routine.function.name not in blueprint.methods and not label_of(blueprint.name)
+    )
+    return [*([routine.class_name] if is_own else []), *islice(inheriting, 4)]
 
 
 def walk(ground: Ground, routine: Routine, class_name: str | None) -> Walk:

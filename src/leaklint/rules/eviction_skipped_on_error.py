@@ -213,12 +213,7 @@ def _is_kept_by_others(evidence: Evidence, story: Story) -> bool:
 
     The accessor that does it for both does not count.
     """
-    return any(
-        (other.walk is not story.walk or other.insertion.stack != story.insertion.stack)
-        and other.walk.function != other.insertion.place.function
-        and any(way_out.kind != "raise" for way_out, _ in other.stays)
-        for other in evidence.stories_at.get(story.insertion.place, ())
-    )
+    return any(not other.is_same_operation(story) for other in evidence.kept_at.get(story.insertion.place, ()))
 
 
 def _never_answered(evidence: Evidence, story: Story) -> Iterable[Report]:
