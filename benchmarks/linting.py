@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from leaklint.config import ALL, Choice, Settings
 from leaklint.files import Found
+from leaklint.outcome import Outcome, failed
 from leaklint.project import Project
 from leaklint.rules import all_rules
 from leaklint.run import DIED, run
-from leaklint.work import Outcome, check_file, failed
+from leaklint.work import check_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from leaklint.model import Edit, FileError, FileReport, Finding, Fix, Span, Step
+from leaklint.outcome import Outcome
 from leaklint.report.document import Document, document
-from leaklint.work import Outcome
 
 LEAKING = """\
 class Transform:

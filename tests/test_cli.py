@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from leaklint.files import Found
+    from leaklint.outcome import Outcome
     from leaklint.run import Work
-    from leaklint.work import Outcome
 
 
 @pytest.fixture(autouse=True)
@@ -437,7 +437,7 @@ def test_an_interrupt_exits_with_2_and_leaves_files_alone(tmp_path: Path, monkey
         yield work(files[0])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("leaklint.check_and_fix.run", interrupted)
+    monkeypatch.setattr("leaklint.run.run", interrupted)
     result = run("fix")
     assert result.exit_code == 2
     assert result.stderr == "leaklint: interrupted\n"

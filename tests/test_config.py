@@ -9,7 +9,9 @@ from leaklint.config import Choice, ConfigError, Settings, settings_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-CODES = ("LKL101", "LKL102", "LKL103", "LKL104")
+
+def codes() -> tuple[str, ...]:
+    return "LKL101", "LKL102", "LKL103", "LKL104"
 
 
 def configure(folder: Path, text: str) -> Path:
@@ -20,7 +22,7 @@ def configure(folder: Path, text: str) -> Path:
 
 
 def settings(folder: Path, **options: bool) -> Settings:
-    return settings_for(str(folder), CODES, {}, **options)
+    return settings_for(str(folder), codes, {}, **options)
 
 
 def error(folder: Path) -> ConfigError:
@@ -80,9 +82,9 @@ def test_isolated_reads_nothing(tmp_path: Path) -> None:
 def test_answers_are_remembered_for_all_directories_on_the_way(tmp_path: Path) -> None:
     path = configure(tmp_path, '[tool.leaklint]\nignore = ["LKL101"]\n')
     known: dict[str, Settings | ConfigError] = {}
-    first = settings_for(str(tmp_path / "a" / "b"), CODES, known)
+    first = settings_for(str(tmp_path / "a" / "b"), codes, known)
     path.unlink()
-    assert settings_for(str(tmp_path / "a"), CODES, known) == first
+    assert settings_for(str(tmp_path / "a"), codes, known) == first
     assert settings(tmp_path / "a") != first
 
 
@@ -91,7 +93,7 @@ def test_an_error_is_remembered_too(tmp_path: Path) -> None:
     known: dict[str, Settings | ConfigError] = {}
     for _ in range(2):
         with pytest.raises(ConfigError):
-            settings_for(str(tmp_path / "a"), CODES, known)
+            settings_for(str(tmp_path / "a"), codes, known)
         path.unlink(missing_ok=True)
 
 

@@ -33,7 +33,7 @@ def ignore(path: str, *lines: str) -> None:
 
 def found(*paths: str, exclude: tuple[str, ...] = (), force_exclude: bool = False) -> Discovery:
     def settings_in(directory: str) -> Settings:
-        known = settings_for(directory, (), {})
+        known = settings_for(directory, tuple, {})
         return Settings(known.root, known.repository, exclude=exclude or known.exclude)
 
     return discover(paths or (".",), settings_in, force_exclude=force_exclude)

@@ -13,9 +13,9 @@ from leaklint.files import Found
 from leaklint.fleet import limit
 from leaklint.fleet.limit import Limited, TooLongError, too_long
 from leaklint.model import FileReport
+from leaklint.outcome import Outcome
 from leaklint.project import Project
 from leaklint.run import DIED
-from leaklint.work import Outcome
 
 PROJECTS: list[Project] = []
 

@@ -15,6 +15,7 @@ EACH = 25
 """Programs of each kind in each part, so that several processes can share the work."""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("part", range(PARTS))
 def test_generated_programs_are_checked_and_repaired_soundly(part: int) -> None:
     for seed in range(part * EACH, (part + 1) * EACH):
@@ -27,6 +28,7 @@ def known() -> list[ast.Module]:
     return mutated.parts()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("part", range(PARTS))
 def test_mutated_fixtures_are_checked_and_repaired_soundly(part: int, known: list[ast.Module]) -> None:
     for seed in range(part * EACH, (part + 1) * EACH):

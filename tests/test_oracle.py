@@ -10,6 +10,9 @@ from oracle.judge import all_programs, judge, truth_at
 if TYPE_CHECKING:
     from oracle.program import Program
 
+pytestmark = pytest.mark.no_cover
+"""What these programs run is measured by the laws; here the measuring would take longer than the rest of the tests."""
+
 CHUNKS = 40
 SHOWN = 2
 REFUSED_AT_MOST = 0.25

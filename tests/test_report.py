@@ -13,10 +13,10 @@ from rich.console import Console
 
 from leaklint.fingerprint import fingerprints
 from leaklint.model import Edit, FileError, FileReport, Finding, Fix, Span, Step
+from leaklint.outcome import Outcome
 from leaklint.report import concise, full, github, json_format, sarif
 from leaklint.report.document import Document, document
 from leaklint.report.words import check_summary, error_line, fix_summary, statistics
-from leaklint.work import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,9 @@ from leaklint import run as run_module
 from leaklint.config import Settings
 from leaklint.files import Found
 from leaklint.model import FileReport
+from leaklint.outcome import Outcome
 from leaklint.run import DIED, available_processors, run
-from leaklint.work import Outcome, check_file
+from leaklint.work import check_file
 
 SETTINGS = Settings("/", "/")
 

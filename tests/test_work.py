@@ -8,8 +8,9 @@ from front_ends import CLEAN, LEAKING, leaking_file
 from leaklint.config import Choice, Settings
 from leaklint.files import Found
 from leaklint.model import FileError, FileReport
+from leaklint.outcome import Outcome
 from leaklint.source import decode
-from leaklint.work import Outcome, check_file, check_source, fix_file, fix_source
+from leaklint.work import check_file, check_source, fix_file, fix_source
 from leaklint.writing import MEANWHILE, patch, store
 
 if TYPE_CHECKING:

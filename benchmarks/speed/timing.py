@@ -15,8 +15,9 @@ from pathlib import Path
 
 from leaklint.config import Settings
 from leaklint.files import Found
+from leaklint.outcome import Outcome
 from leaklint.project import Project
-from leaklint.work import Outcome, check_file
+from leaklint.work import check_file
 
 MOST_REPETITIONS = 5
 ENOUGH_SECONDS = 1.0

@@ -18,23 +18,22 @@ from leaklint.config import Choice, ConfigError, Known, Settings, settings_for
 from leaklint.files import Discovery, Exclusion, Found, discover
 from leaklint.leftovers import remove_leftovers
 from leaklint.model import FileReport, Gone
+from leaklint.outcome import Outcome
 from leaklint.paths import absolute
 from leaklint.progress import with_progress
-from leaklint.project import Project
 from leaklint.report.document import Document, document
 from leaklint.report.output import opened, print_report
 from leaklint.report.words import check_summary, count, error_line, fix_summary, given_up_line, gone_lines
 from leaklint.results import Results, default_directory
-from leaklint.rules import all_rules
-from leaklint.run import Work, run
+from leaklint.rules import all_codes
 from leaklint.source import SourceError, write_atomically
-from leaklint.work import Outcome, check_file, fix_file
 from leaklint.writing import patch, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from leaklint.options import Options
+    from leaklint.run import Work
 
 Memory: TypeAlias = Callable[[Found], Outcome | None]
 
@@ -44,7 +43,6 @@ STDIN = ("-",)
 def check(options: Options) -> int:
     """Report the findings in what was named."""
     results = _results(options)
-    work = partial(check_file, project=Project(is_recording=results is not None))
     baselines = Baselines(options.baseline)
     with _target(options, sys.stdout) as stream:
         discovery = _discovered(options)
@@ -52,9 +50,11 @@ def check(options: Options) -> int:
             discovery = baselines.applied(discovery)
         if options.paths == STDIN:
             data = sys.stdin.buffer.read()
+            work = _checking(is_recording=False)
             outcomes = [work(found, data) for found in discovery.files]
         else:
-            outcomes = _all_outcomes(work, "Checking", discovery, options, results.known if results else _nothing)
+            begin = partial(_checking, is_recording=results is not None)
+            outcomes = _all_outcomes(begin, "Checking", discovery, options, results.known if results else _nothing)
             if results is not None:
                 results.keep(zip(discovery.files, outcomes, strict=True))
         if options.write_baseline is not None:
@@ -85,11 +85,10 @@ def fix(options: Options) -> int:
 
 def _repaired(discovery: Discovery, options: Options) -> list[Outcome]:
     """Repair and, unless a patch is wanted, write."""
-    work = partial(fix_file, unsafe=options.unsafe_fixes, project=Project())
     if options.paths != STDIN:
         results = _results(options)
         known = partial(_clean, results) if results is not None else _nothing
-        outcomes = _all_outcomes(work, "Repairing", discovery, options, known)
+        outcomes = _all_outcomes(partial(_repairing, options), "Repairing", discovery, options, known)
         if options.diff:
             return outcomes
         for folder in {Path(os.path.realpath(found.path)).parent for found in discovery.files}:
@@ -97,6 +96,7 @@ def _repaired(discovery: Discovery, options: Options) -> list[Outcome]:
         # Only now, so that no file is checked against another that is half way.
         return [_stored(outcome) for outcome in outcomes]
     data = sys.stdin.buffer.read()
+    work = _repairing(options)
     outcomes = [work(found, data) for found in discovery.files]
     if not options.diff:
         # Whatever happens, a filter must not swallow what it was given.
@@ -128,12 +128,11 @@ def _baseline_written(options: Options, discovery: Discovery, outcomes: list[Out
 
 
 def _discovered(options: Options) -> Discovery:
-    codes = tuple(rule.code for rule in all_rules())
     choice = Choice(options.select or None, options.extend_select, options.ignore)
     known: Known = {}
 
     def settings_in(directory: str) -> Settings:
-        return settings_for(directory, codes, known, isolated=options.isolated).overridden(choice)
+        return settings_for(directory, all_codes, known, isolated=options.isolated).overridden(choice)
 
     if options.paths != STDIN:
         return discover(options.paths, settings_in, force_exclude=options.force_exclude)
@@ -147,13 +146,37 @@ def _discovered(options: Options) -> Discovery:
     return Discovery(() if is_left_out else (Found(name, settings),), ())
 
 
-def _all_outcomes(work: Work, label: str, discovery: Discovery, options: Options, known: Memory) -> list[Outcome]:
+def _checking(*, is_recording: bool) -> partial[Outcome]:
+    from leaklint.project import Project
+    from leaklint.work import check_file
+
+    return partial(check_file, project=Project(is_recording=is_recording))
+
+
+def _repairing(options: Options) -> partial[Outcome]:
+    from leaklint.project import Project
+    from leaklint.work import fix_file
+
+    return partial(fix_file, unsafe=options.unsafe_fixes, project=Project())
+
+
+def _all_outcomes(
+    begin: Callable[[], Work], label: str, discovery: Discovery, options: Options, known: Memory
+) -> list[Outcome]:
+    """What becomes of each file; the analysis is only loaded where something is not known yet."""
     if not discovery.files and not discovery.errors and not options.quiet:
         click.echo("warning: no Python files found", err=True)
     remembered = [known(found) for found in discovery.files]
     todo = [found for found, outcome in zip(discovery.files, remembered, strict=True) if outcome is None]
-    outcomes = _in_order(remembered, run(work, todo, options.jobs))
+    outcomes = _in_order(remembered, _fresh(begin, todo, options.jobs))
     return list(outcomes if options.quiet else with_progress(outcomes, len(discovery.files), label))
+
+
+def _fresh(begin: Callable[[], Work], todo: list[Found], jobs: int | None) -> Iterator[Outcome]:
+    if todo:
+        from leaklint.run import run
+
+        yield from run(begin(), todo, jobs)
 
 
 def _in_order(remembered: list[Outcome | None], fresh: Iterator[Outcome]) -> Iterator[Outcome]:

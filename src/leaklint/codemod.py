@@ -22,7 +22,7 @@ from leaklint.project import Project
 from leaklint.report import concise
 from leaklint.report.document import document
 from leaklint.report.words import error_line
-from leaklint.rules import all_rules
+from leaklint.rules import all_codes
 from leaklint.source import Source, SourceError, decode, read
 from leaklint.work import fix_source
 
@@ -93,9 +93,8 @@ class EvictDerivedKeys(CodemodCommand):
 
 def _settings(path: str | None, *, isolated: bool) -> Settings:
     place = absolute(path or "stdin")
-    codes = [rule.code for rule in all_rules()]
     try:
-        settings = settings_for(str(Path(place).parent), codes, {}, isolated=isolated)
+        settings = settings_for(str(Path(place).parent), all_codes, {}, isolated=isolated)
     except ConfigError as error:
         raise SkipFile(error_line(error.error)) from error
     if path is not None and Exclusion().leaves_out(place, settings, is_directory=False):
@@ -119,7 +118,7 @@ def _same_as_on_disk(path: str, tree: libcst.Module) -> Source:
 
 def _codes(written: str) -> tuple[str, ...]:
     selectors = tuple(word.strip().upper() for word in written.split(",") if word.strip())
-    codes = [rule.code for rule in all_rules()]
+    codes = all_codes()
     for selector in selectors:
         if (problem := unknown_code(selector, codes)) is not None:
             raise argparse.ArgumentTypeError(problem)

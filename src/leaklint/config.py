@@ -20,7 +20,7 @@ from leaklint.model import FileError
 from leaklint.paths import absolute, inside, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -97,14 +97,18 @@ class Table(msgspec.Struct, frozen=True, rename="kebab"):
     baseline: str | None = None
 
 
+Codes: TypeAlias = "Callable[[], Sequence[str]]"
+"""Gives the codes of the rules, which takes as long to load as the analysis."""
+
 Known: TypeAlias = dict[str, Settings | ConfigError]
 """The answers of :func:`settings_for` so far, by directory. Make one for a run and hand it to every call."""
 
 
-def settings_for(directory: str, codes: Sequence[str], known: Known, *, isolated: bool = False) -> Settings:
+def settings_for(directory: str, codes: Codes, known: Known, *, isolated: bool = False) -> Settings:
     """Look up what holds for the files in `directory`, an absolute path.
 
-    `codes` are the rules that exist. `isolated` reads no configuration. Raises :class:`ConfigError`.
+    `codes` gives those of the rules that exist; it is only asked where a selector names one.
+    `isolated` reads no configuration. Raises :class:`ConfigError`.
     """
     if directory not in known:
         try:
@@ -117,7 +121,7 @@ def settings_for(directory: str, codes: Sequence[str], known: Known, *, isolated
     return answer
 
 
-def _look_up(directory: str, codes: Sequence[str], known: Known, *, isolated: bool) -> Settings:
+def _look_up(directory: str, codes: Codes, known: Known, *, isolated: bool) -> Settings:
     above = _from_above(directory, codes, known, isolated=isolated)
     is_in_repository = is_repository(above.repository) and (
         Path(above.repository) in (Path(directory), *Path(directory).parents)
@@ -127,7 +131,7 @@ def _look_up(directory: str, codes: Sequence[str], known: Known, *, isolated: bo
     return above if own is None else own
 
 
-def _from_above(directory: str, codes: Sequence[str], known: Known, *, isolated: bool) -> Settings:
+def _from_above(directory: str, codes: Codes, known: Known, *, isolated: bool) -> Settings:
     parent = str(Path(directory).parent)
     if is_repository(directory):
         return Settings(root=directory, repository=directory)
@@ -137,7 +141,7 @@ def _from_above(directory: str, codes: Sequence[str], known: Known, *, isolated:
     return settings_for(parent, codes, known, isolated=isolated)
 
 
-def load(path: Path, codes: Sequence[str], repository: str) -> Settings | None:
+def load(path: Path, codes: Codes, repository: str) -> Settings | None:
     """Read one `pyproject.toml` of a repository; None if it is missing or has no `[tool.leaklint]`.
 
     Raises :class:`ConfigError`.
@@ -244,7 +248,7 @@ def _convert(path: Path, text: str, written: object) -> Table:
         raise _error(path, f"{subject}{reason[:1].lower()}{reason[1:]}", line) from error
 
 
-def _check_codes(path: Path, text: str, table: Table, codes: Sequence[str]) -> None:
+def _check_codes(path: Path, text: str, table: Table, codes: Codes) -> None:
     lists: list[tuple[str, tuple[str, ...]]] = [
         ("select", table.select or ()),
         ("extend-select", table.extend_select),
@@ -253,7 +257,7 @@ def _check_codes(path: Path, text: str, table: Table, codes: Sequence[str]) -> N
     ]
     for key, selectors in lists:
         for selector in selectors:
-            problem = unknown_code(selector, codes)
+            problem = unknown_code(selector, codes())
             if problem is not None:
                 raise _error(path, f"[tool.leaklint] {key}: {problem}", _line_of(text, selector))
 

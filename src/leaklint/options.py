@@ -53,9 +53,9 @@ def _codes(_context: click.Context, _parameter: click.Parameter, values: tuple[s
         raise click.BadParameter("there is no code in it; for no rule at all say --ignore ALL")
     if selectors:
         from leaklint.config import unknown_code
-        from leaklint.rules import all_rules
+        from leaklint.rules import all_codes
 
-        codes = [rule.code for rule in all_rules()]
+        codes = all_codes()
         for selector in selectors:
             if (problem := unknown_code(selector, codes)) is not None:
                 raise click.BadParameter(problem)

@@ -7,9 +7,6 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
-from rich.console import Console
-from rich.progress import Progress
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -29,6 +26,9 @@ def with_progress(items: Iterable[Item], total: int, label: str, patience: float
         update = None
         for number, item in enumerate(items, start=1):
             if update is None and time.monotonic() - started >= patience:
+                from rich.console import Console
+                from rich.progress import Progress
+
                 bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
                 task = bar.add_task(label, total=total)
                 update = bar.update

@@ -22,8 +22,8 @@ from leaklint import __version__
 from leaklint.basis import Basis, Dependency, Stamp, answer, digest, stamp_of
 from leaklint.files import Found
 from leaklint.model import FileReport
+from leaklint.outcome import Outcome
 from leaklint.paths import absolute
-from leaklint.work import Outcome
 
 ENDING = ".leaklint"
 MOST_PROJECTS = 64

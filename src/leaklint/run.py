@@ -18,7 +18,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, TypeAlias
 
 from leaklint.files import Found
-from leaklint.work import Outcome, failed
+from leaklint.outcome import Outcome, failed
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext

@@ -14,7 +14,8 @@ import msgspec
 from leaklint import analyze, rules
 from leaklint.baseline import told_apart
 from leaklint.basis import Basis, digest, stamp_of
-from leaklint.model import FileError, FileReport, Finding, KnownFindings
+from leaklint.model import FileReport, Finding, KnownFindings
+from leaklint.outcome import Outcome, failed
 from leaklint.selection import chosen_codes
 from leaklint.source import Source, SourceError, decode, read
 from leaklint.suppress import suppressions
@@ -25,22 +26,6 @@ if TYPE_CHECKING:
     from leaklint.config import Settings
     from leaklint.files import Found
     from leaklint.project import Project
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of one file.
-
-    The report tells what is to be shown. Its positions belong to `after`, the repaired bytes, or if there are none to
-    `before`, the bytes that were read; both are None where nobody needs them.
-    """
-
-    report: FileReport
-    repository: str
-    fixed: tuple[Finding, ...] = ()
-    before: bytes | None = None
-    after: bytes | None = None
-    basis: Basis | None = None
-    """What the report rests on, if it may be kept for the next run."""
 
 
 Identity: TypeAlias = tuple[str, str, str, str]
@@ -168,11 +153,3 @@ def _guarded(found: Found, work: Callable[[], Outcome]) -> Outcome:
         last = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(last.filename).name}:{last.lineno}"
         return failed(found, f"internal error, please report it: {type(error).__name__}: {error} ({place})")
-
-
-def failed(found: Found, message: str, line: int | None = None, column: int | None = None) -> Outcome:
-    """Say of a file why it could not be worked on."""
-    return Outcome(
-        report=FileReport(found.path, errors=(FileError(found.path, message, line, column),)),
-        repository=found.settings.repository,
-    )

@@ -12,7 +12,7 @@ from leaklint.source import SourceError, write_atomically
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from leaklint.work import Outcome
+    from leaklint.outcome import Outcome
 
 CONTEXT = 3
 """Unchanged lines around each change in a patch."""

@@ -87,12 +87,14 @@ SHORT = [path for path in FIXTURES if (FIXED / path.name).exists() and path.stat
 PAIRS = list(zip(SHORT, cycle(REPAIRED), strict=False))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("path", "form"), CHECKED, ids=[f"{path.stem}, {form}" for path, form in CHECKED])
 def test_the_findings_are_the_same(path: Path, form: str) -> None:
     found = report_of(_written(path, form)).findings
     assert _told(found, int(form in COOKIES)) == _told(_plain(path))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("path", "form"), PAIRS, ids=[f"{path.stem}, {form}" for path, form in PAIRS])
 def test_a_repair_keeps_how_the_bytes_are_written_or_says_why_it_is_none(path: Path, form: str) -> None:
     data = _written(path, form)

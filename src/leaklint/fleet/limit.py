@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 
 from leaklint.files import Found
+from leaklint.outcome import Outcome, failed
 from leaklint.project import Project
 from leaklint.run import DIED
-from leaklint.work import Outcome, failed
 
 _AGAIN = 5.0
 """Seconds until the exception is raised once more: it is lost where Python can only print it, as in a finalizer."""

@@ -11,7 +11,7 @@ from leaklint.fleet.git import quoted
 from leaklint.writing import patch
 
 if TYPE_CHECKING:
-    from leaklint.work import Outcome
+    from leaklint.outcome import Outcome
 
 
 def patch_of(outcome: Outcome, name: str) -> bytes:

@@ -23,12 +23,13 @@ from leaklint.fleet.git import GitError
 from leaklint.fleet.limit import Limited, too_long
 from leaklint.fleet.patch import patch_of
 from leaklint.fleet.worktree import worktree
+from leaklint.outcome import Outcome
 from leaklint.paths import encodable, inside
 from leaklint.report.document import document
 from leaklint.report.words import error_line, gone_words
-from leaklint.rules import all_rules
+from leaklint.rules import all_codes
 from leaklint.run import run
-from leaklint.work import Outcome, check_file, fix_file
+from leaklint.work import check_file, fix_file
 
 if TYPE_CHECKING:
     from leaklint.fleet.repositories import Repository
@@ -89,11 +90,10 @@ def do_all(repositories: tuple[Repository, ...], order: Order) -> tuple[Result, 
 
 
 def _in_worktree(repository: Repository, order: Order, root: Path, errors: list[FileError], jobs: int) -> Result:
-    codes = tuple(rule.code for rule in all_rules())
     known: Known = {}
 
     def settings_in(directory: str) -> Settings:
-        return settings_for(directory, codes, known, isolated=order.isolated).overridden(order.choice)
+        return settings_for(directory, all_codes, known, isolated=order.isolated).overridden(order.choice)
 
     baselines = Baselines()
     discovery = baselines.applied(discover((str(root),), settings_in))

@@ -13,7 +13,7 @@ from leaklint.paths import encodable, inside, shown
 from leaklint.source import Source, SourceError, decode, offset, position, read
 
 if TYPE_CHECKING:
-    from leaklint.work import Outcome
+    from leaklint.outcome import Outcome
 
 SourceOf: TypeAlias = Callable[[str], Source | None]
 """From a path to the file that positions in it belong to; None if it cannot be read."""

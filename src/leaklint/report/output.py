@@ -7,9 +7,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-
-from leaklint.report import concise, full, github, json_format, sarif
+from leaklint.report import concise, github, json_format
 from leaklint.report.words import statistics
 
 if TYPE_CHECKING:
@@ -37,13 +35,30 @@ def print_report(document: Document, stream: TextIO, output_format: str, *, stat
     if statistics_only:
         stream.writelines(f"{number:>5}  {code}  {name}\n" for number, code, name in statistics(document))
     elif output_format == "full":
-        full.write(document, Console(file=stream))
+        _write_full(document, stream)
     elif output_format == "concise":
         stream.writelines(f"{line}\n" for line in concise.lines(document))
     elif output_format == "github":
         stream.writelines(f"{line}\n" for line in github.lines(document))
     else:
-        text = sarif.text(document) if output_format == "sarif" else json_format.text(document)
+        text = _sarif(document) if output_format == "sarif" else json_format.text(document)
         # JSON is UTF-8, whatever the terminal speaks.
         stream.flush()
         stream.buffer.write(text.encode())
+
+
+def _sarif(document: Document) -> str:
+    # It lists the rules, which take longer to load than all else.
+    from leaklint.report import sarif
+
+    return sarif.text(document)
+
+
+def _write_full(document: Document, stream: TextIO) -> None:
+    """Write what people read; Rich, which takes as long to load as all else, only where there is something to write."""
+    if document.findings:
+        from rich.console import Console
+
+        from leaklint.report import full
+
+        full.write(document, Console(file=stream))
