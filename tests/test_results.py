@@ -102,20 +102,16 @@ def test_nothing_is_analysed_twice(tmp_path: Path, in_process) -> None:
 def test_where_all_is_known_the_analysis_is_not_even_loaded(tmp_path: Path) -> None:
     leaking_file(tmp_path)
     arguments = ["check", "-q", "--exit-zero", "--format", "concise", "."]
-    code = f"import sys\nfrom leaklint.cli import main\nmain({arguments}, standalone_mode=False)\nprint(*sys.modules)"
-    cold, warm = (
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
-        )
-        .stdout.rpartition("\n")[0]
-        .rpartition("\n")
-        for _ in range(2)
-    )
-    assert cold[0] == warm[0]
+    at_the_end = "atexit.register(lambda: print(*sys.modules))"
+    code = f"import atexit, sys\nfrom leaklint.cli import main\n{at_the_end}\nmain({arguments})"
+    command = [sys.executable, "-c", code]
+    runs = (subprocess.check_output(command, cwd=tmp_path, env=environment(), text=True) for _ in range(2))
+    cold, warm = (run.strip().split("\n") for run in runs)
+    assert cold[:-1] == warm[:-1]
     assert "LKL101" in cold[0]
     heavy = {"leaklint.analyze", "leaklint.flow", "leaklint.project", "leaklint.run", "rich"}
-    assert heavy - {"rich"} <= set(cold[2].split())
-    assert not heavy & set(warm[2].split())
+    assert heavy - {"rich"} <= set(cold[-1].split())
+    assert not heavy & set(warm[-1].split())
 
 
 def test_a_changed_file_is_analysed_again(tmp_path: Path, in_process) -> None:
