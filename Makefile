@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs fuzz screened mutants leakbench corpus fleetbench bench clean
+.PHONY: help demo test lint format docs browser fuzz screened mutants leakbench corpus fleetbench bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -32,6 +32,11 @@ format: $(STAMP) ## Put the code into its format
 
 docs: $(STAMP) ## Write the pages and tables anew that are made from the code
 	$(BIN)/python -m docs.generate
+
+# Where none can be had, the test of the page says so and is left out.
+browser: ## Install the browser that the fleet's page is tested in, where Debian's packages can be installed
+	@command -v chromedriver >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } || true
 
 fuzz: $(STAMP) ## Check and repair 100,000 programs that nobody wrote: hours; FUZZ="--minutes 10" takes less
 	$(BIN)/python -m tests.fuzz $(FUZZ)

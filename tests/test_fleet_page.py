@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from fleet import fleet, repository
-from front_ends import LEAKING
+from front_ends import LEAKING, leaking_file, leaklint
+
+from leaklint.fleet.page import REPOSITORY_COLUMNS
 
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
@@ -63,6 +65,26 @@ def test_the_page_shows_every_finding_with_code_and_trace(page: Path) -> None:
         assert words in seen.words
     assert "   15                  key = f" in seen.words
     assert f"# {HOSTILE}" in seen.words
+
+
+def test_what_is_known_is_counted_and_what_is_gone_is_named(tmp_path: Path) -> None:
+    (tmp_path / "known").mkdir()
+    leaking_file(tmp_path / "known")
+    leaklint("check", "--write-baseline", "baseline.json", ".", cwd=tmp_path / "known")
+    baseline = (tmp_path / "known" / "baseline.json").read_text()
+    settings = '[tool.leaklint]\nbaseline = "baseline.json"\n'
+    mended = LEAKING.replace("_r{index}", "_r").replace('f"{state_id}_r"', "state_id")
+    for name, code in (("known", LEAKING), ("mended", mended)):
+        files = {"leaking.py": code, "baseline.json": baseline, "pyproject.toml": settings}
+        repository(tmp_path / "run" / name, files)
+    fleet("known", "mended", cwd=tmp_path / "run")
+    seen = Page((tmp_path / "run" / "leaklint-fleet" / "index.html").read_text(encoding="utf-8"))
+    cells = [attributes.get("data-sort") for tag, attributes in seen.elements if tag == "td"]
+    columns = len(REPOSITORY_COLUMNS)
+    rows = [cells[start : start + columns] for start in (0, columns)]
+    known = REPOSITORY_COLUMNS.index("known")
+    assert [(row[known], row[-1]) for row in rows] == [("1", "done"), ("0", "1 of the baseline gone")]
+    assert "LKL101 in leaking.py" in seen.words
 
 
 def browser():  # type: ignore[no-untyped-def]

@@ -18,11 +18,22 @@ import msgspec
 
 from leaklint import __version__
 from leaklint.fleet.record import Record
-from leaklint.report.words import printable
+from leaklint.report.words import count, printable
 
 FindingsOf: TypeAlias = Callable[[Record], list[dict[str, Any]]]
 
-REPOSITORY_COLUMNS = ("repository", "revision", "files", "lines", "findings", "repaired", "left", "seconds", "state")
+REPOSITORY_COLUMNS = (
+    "repository",
+    "revision",
+    "files",
+    "lines",
+    "findings",
+    "repaired",
+    "left",
+    "known",
+    "seconds",
+    "state",
+)
 FINDING_COLUMNS = ("repository", "rule", "place", "status", "finding")
 
 
@@ -76,13 +87,8 @@ def _table(name: str, columns: tuple[str, ...], rows: Iterable[str]) -> Iterator
 
 def _repository(record: Record) -> Iterator[str]:
     left = record.findings - record.repaired
-    numbers = (record.files, record.lines, record.findings, record.repaired, left, record.seconds)
-    state = f"failed: {record.failure}" if record.failure is not None else f"{len(record.errors)} errors"
-    if record.errors:
-        listed = "".join(f"<li>{_text(error)}</li>" for error in record.errors)
-        told = f"<details><summary>{_text(state)}</summary><ul>{listed}</ul></details>"
-    else:
-        told = _text(state if record.failure is not None else "done")
+    numbers = (record.files, record.lines, record.findings, record.repaired, left, record.known, record.seconds)
+    state, told = _state(record)
     cells = [
         _cell(_text(record.repository)),
         _cell(_text(f"{record.asked} {record.revision[:12]}")),
@@ -90,6 +96,24 @@ def _repository(record: Record) -> Iterator[str]:
         _cell(told, state),
     ]
     yield f"<tr>{''.join(cells)}</tr>\n"
+
+
+def _state(record: Record) -> tuple[str, str]:
+    """In a word, and with all that there is to read: what could not be done, and what is known but not there."""
+    if record.failure is not None:
+        state = f"failed: {record.failure}"
+        return state, _listed(state, record.errors) if record.errors else _text(state)
+    told = {
+        count(len(record.errors), "error"): record.errors,
+        f"{len(record.gone)} of the baseline gone": record.gone,
+    }
+    lists = [_listed(words, lines) for words, lines in told.items() if lines]
+    return ", ".join(words for words, lines in told.items() if lines) or "done", "".join(lists) or "done"
+
+
+def _listed(words: str, lines: Iterable[str]) -> str:
+    items = "".join(f"<li>{_text(line)}</li>" for line in lines)
+    return f"<details><summary>{_text(words)}</summary><ul>{items}</ul></details>"
 
 
 def _finding(record: Record, finding: dict[str, Any]) -> str:
