@@ -15,7 +15,7 @@ from .program import Program
 from .programs import programs
 
 REFUSED = "unrepaired"
-JUDGED = frozenset({"LKL101", "LKL102", "LKL103", "LKL104"})
+JUDGED = frozenset({"LKL101", "LKL102", "LKL103", "LKL104", "LKL106"})
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from .family_closures import closure_programs
 from .family_lifecycle import lifecycle_programs
 from .family_quiet import quiet_programs
 from .family_reference import reference_programs
+from .family_released import released_programs
 from .family_scopes import scope_programs
 from .family_try import try_programs
 from .module import program
@@ -26,6 +27,7 @@ FAMILIES = (
     quiet_programs,
     scope_programs,
     try_programs,
+    released_programs,
 )
 
 

@@ -89,7 +89,9 @@ def check(evidence: Evidence) -> Iterable[Report]:
     for story in growing_stories(evidence):
         hook = end_hook(evidence, story) if story.insertion.cache not in known else None
         if hook is not None:
-            yield _report_of_hook(evidence, story, hook)
+            ends = kept_releases(evidence, story.insertion.cache)
+            release = next((release for release in ends if release.place.function == hook.name), None)
+            yield _report_of_hook(evidence, story, hook) if release is None else _report(evidence, story, release)
 
 
 def _released(evidence: Evidence) -> Iterator[Report]:
