@@ -147,3 +147,11 @@ def test_the_line_of_what_is_too_deep_to_parse_is_that_of_the_longest_block() ->
 )
 def test_python_2_is_called_by_its_name(text: str) -> None:
     assert "looks like Python 2" in refused(text).message
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 reads it")
+@pytest.mark.parametrize("types", ["KeyError, ValueError", "errors.Missing, errors.Late, TypeError"])
+def test_several_types_without_parentheses_are_not_taken_for_python_2(types: str) -> None:
+    message = refused(f"try:\n    pass\nexcept {types}:\n    pass").message
+    assert "Python 2," not in message
+    assert "3.14" in message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import warnings
 
 from leaklint.source import Source, SourceError, position
@@ -20,6 +21,8 @@ _PYTHON_2_LINE = re.compile(
     r"^\s*(?:print\s+[^\s(=]|print\s*>>|exec\s+[^\s(=]|except\s+[\w.]+\s*,\s*\w+\s*:|raise\s+[\w.]+\s*,)"
     r"|<>|`[^`]+`|\b[uU][rR]['\"]|\b(?:0[xX][0-9a-fA-F]+|\d+)[lL]\b"
 )
+_SEVERAL_TYPES = re.compile(r"^\s*except\*?\s+[\w.]+(?:\s*,\s*[\w.]*\b[A-Z]\w*)+\s*,?\s*:")
+"""Since Python 3.14 (PEP 758); in Python 2 a variable stands behind the comma, whose name is written small."""
 _BLANK_LINES = re.compile(r"(?:\r\n|\r|\n)(?:[ \t\f]*(?:\r\n|\r|\n))+")
 
 
@@ -41,7 +44,12 @@ def _syntax_error(source: Source, error: SyntaxError) -> SourceError:
     line = error.lineno or 1
     column = max(error.offset or 1, 1)
     message = f"syntax error: {error.msg}"
-    if _looks_like_python_2(source, line, error.msg):
+    if _SEVERAL_TYPES.match(_line(source, line)):
+        running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        message += (
+            f" (Python 3.14 takes several types without them; leaklint reads what its own Python reads, {running})"
+        )
+    elif _looks_like_python_2(source, line, error.msg):
         message += " (looks like Python 2, which leaklint does not read)"
     return SourceError(source.path, message, line, column)
 
@@ -49,9 +57,12 @@ def _syntax_error(source: Source, error: SyntaxError) -> SourceError:
 def _looks_like_python_2(source: Source, line: int, message: str) -> bool:
     if message.startswith(_PYTHON_2_MESSAGES):
         return True
+    return _PYTHON_2_LINE.search(_line(source, line)) is not None
+
+
+def _line(source: Source, number: int) -> str:
     starts = [*source.line_starts, len(source.text)]
-    text = source.text[starts[line - 1] : starts[line]] if line < len(starts) else ""
-    return _PYTHON_2_LINE.search(text) is not None
+    return source.text[starts[number - 1] : starts[number]] if number < len(starts) else ""
 
 
 def _longest_chain(source: Source) -> int:
