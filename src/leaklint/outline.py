@@ -17,7 +17,7 @@ from leaklint.model import Span
 MAPPING_BASES = frozenset({"dict", "OrderedDict", "UserDict", "defaultdict"})
 
 
-class Routine(msgspec.Struct, frozen=True):
+class Routine(msgspec.Struct, frozen=True, dict=True):
     """A function of the module, with its place in it."""
 
     name: str
@@ -28,6 +28,12 @@ class Routine(msgspec.Struct, frozen=True):
     """The routine that it is nested in."""
     nodes: tuple[msgspec.Struct, ...] = ()
     """All that is in its function's scope; nested functions, lambdas and classes are given and not entered."""
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The last words of all names and attributes in its scope."""
+        attributes = {node.name for node in self.nodes if isinstance(node, ir.Attribute)}
+        return frozenset(attributes.union(node.id for node in self.nodes if isinstance(node, ir.Name)))
 
     @property
     def decorations(self) -> tuple[str, ...]:

@@ -107,6 +107,8 @@ def _uses(
     routine: Routine, names: frozenset[str], filled_by_reading: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, Use]]:
     """Each mention of one of the containers in the routine; a variable that stands for one is followed."""
+    if routine.words.isdisjoint(names):
+        return
     aliases: dict[str, str] = {}
     own = {parameter.name for parameter in routine.function.parameters}
     for node, parents, in_loop in _with_parents(routine.function):

@@ -16,7 +16,7 @@ from leaklint.flow.iteration import known_elements
 from leaklint.flow.machine import EVALUATIONS_ALLOWED, BudgetSpentError, Context, Machine, Ways
 from leaklint.flow.state import State
 from leaklint.flow.statements import run
-from leaklint.ir_walk import below, last_part
+from leaklint.ir_walk import below
 from leaklint.outline import Outline, Routine, class_named, heirs, label_of
 from leaklint.shared import containers_of_interest
 from leaklint.summaries import Summary, summarise
@@ -154,9 +154,8 @@ def _named(outline: Outline) -> set[str | None]:
     return {name for routine in outline.routines.values() for name in _names_in(routine)}
 
 
-def _names_in(routine: Routine) -> set[str | None]:
-    names = {last_part(node) for node in routine.nodes if isinstance(node, ir.Name | ir.Attribute)}
-    return {name for name in names if name != routine.function.name}
+def _names_in(routine: Routine) -> frozenset[str]:
+    return routine.words - {routine.function.name}
 
 
 def _receivers(outline: Outline, routine: Routine) -> list[str | None]:
