@@ -94,14 +94,18 @@ def _running_own_methods(telling: list[Routine], containers: frozenset[str]) -> 
     """Methods of other modules' classes that run methods of the module which name a container, its hooks."""
     methods = {routine.name: routine for routine in telling if routine.class_name is not None}
     called = {r.function.name for r in methods.values() if not label_of(r.name) and _names_in(r) & containers}
-    asked = {name: _asked_of_itself(routine) for name, routine in methods.items()} if called else {}
-    found: list[Routine] = []
-    while reached := [name for name in asked if not asked[name].isdisjoint(called)]:
-        for name in reached:
-            del asked[name]
-            called.add(methods[name].function.name)
-            found.append(methods[name])
-    return sorted((r for r in found if label_of(r.name)), key=lambda routine: routine.function.at)
+    asking: dict[str, list[Routine]] = {}
+    for routine in methods.values() if called else ():
+        for asked in _asked_of_itself(routine):
+            asking.setdefault(asked, []).append(routine)
+    found: dict[str, Routine] = {}
+    pending = list(called)
+    while pending:
+        for routine in asking.pop(pending.pop(), ()):
+            if routine.name not in found:
+                found[routine.name] = routine
+                pending.append(routine.function.name)
+    return sorted((r for r in found.values() if label_of(r.name)), key=lambda routine: routine.function.at)
 
 
 def _asked_of_itself(routine: Routine) -> set[str]:
