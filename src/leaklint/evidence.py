@@ -16,6 +16,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.bounds import bounded_containers
+from leaklint.containers import Kind, kind_of_value
 from leaklint.flow.caches import is_changed_since, match_keys
 from leaklint.flow.events import Birth, Eviction, Exit, Held, Insertion, Mark, Place, Release, Removal, Stack, Walk
 from leaklint.flow.walk import unused_routines, walk_module
@@ -190,6 +191,11 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         return found
 
     @cached_property
+    def made_anew(self) -> frozenset[str]:
+        """Attributes whose containers are each a new one: one that is given may be that of all who are given it."""
+        return frozenset(name for name, places in self.assignments.items() if all(_is_new(node) for _, node in places))
+
+    @cached_property
     def counters(self) -> frozenset[str]:
         """Attributes and globals that are counted up."""
         return counters(self.outline)
@@ -242,6 +248,14 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     def _life(self, name: str) -> Life:
         own = life(self.module, name, is_package=self.module.path.endswith("__init__.py"))
         return own if own.may_last or self.linked is None else own.beside(self.linked.life(name))
+
+
+def _is_new(node: msgspec.Struct) -> bool:
+    """Whether it builds a mapping or a set, and nothing else: `known or {}` gives what it was given."""
+    if not isinstance(node, ir.Assign):
+        return False
+    is_choice = isinstance(node.value, ir.Boolean | ir.Conditional)
+    return node.value is None or (not is_choice and kind_of_value(node.value) in (Kind.MAPPING, Kind.SET))
 
 
 def _is_kept(story: Story) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from leaklint import ir
-from leaklint.containers import Kind, kind_of_value
 from leaklint.evidence import Evidence, Story
 from leaklint.growth import is_shared
 from leaklint.usage import MAKES_THE_OBJECT
@@ -16,23 +14,7 @@ def is_of_its_owner(evidence: Evidence, story: Story) -> bool:
     if not isinstance(cache, Field) or not isinstance(cache.base, Instance) or is_shared(evidence, cache):
         return False
     parts = holes(story.insertion.key)
-    return (
-        _is_made_for_itself(evidence, cache.name)
-        and bool(parts)
-        and all(_is_given_once(evidence, part) for part in parts)
-    )
-
-
-def _is_made_for_itself(evidence: Evidence, name: str) -> bool:
-    """Whether each container of this name is a new one: one that is given may be that of all who are given it."""
-    statements = [statement for _, statement in evidence.assignments.get(name, ())]
-    return bool(statements) and all(isinstance(node, ir.Assign) and _is_new(node.value) for node in statements)
-
-
-def _is_new(value: ir.Expression | None) -> bool:
-    """Whether it builds a mapping or a set, and nothing else: `known or {}` gives what it was given."""
-    is_choice = isinstance(value, ir.Boolean | ir.Conditional)
-    return value is None or (not is_choice and kind_of_value(value) in (Kind.MAPPING, Kind.SET))
+    return cache.name in evidence.made_anew and bool(parts) and all(_is_given_once(evidence, part) for part in parts)
 
 
 def _is_given_once(evidence: Evidence, part: Value) -> bool:

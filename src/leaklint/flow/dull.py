@@ -48,6 +48,7 @@ class Interest(msgspec.Struct, frozen=True):
 
 def dull_statements(outline: Outline, containers: frozenset[str], summaries: dict[str, Summary]) -> Dull:
     """The test for the statements of the outline's routines; what it finds it remembers."""
+    common = words_of_interest(outline, containers, summaries)
     interests: dict[str, Interest] = {}
     known: dict[Span, bool] = {}
 
@@ -56,24 +57,27 @@ def dull_statements(outline: Outline, containers: frozenset[str], summaries: dic
             return False
         if statement.at not in known:
             if routine not in interests:
-                interests[routine] = interest_of(outline.routines[routine], containers, outline, summaries)
+                interests[routine] = interest_of(outline.routines[routine], common, outline, summaries)
             known[statement.at] = is_dull(statement, interests[routine])
         return known[statement.at]
 
     return ask
 
 
-def interest_of(
-    routine: Routine, containers: frozenset[str], outline: Outline, summaries: dict[str, Summary]
-) -> Interest:
-    """What the routine's statements are judged by."""
+def words_of_interest(outline: Outline, containers: frozenset[str], summaries: dict[str, Summary]) -> frozenset[str]:
+    """Containers, what touches one or calls what it is given, and classes."""
     read = [name for name, found in summaries.items() if found.touches or found.calls_parameters]
-    touching = {outline.routines[name].function.name for name in read}
-    touching |= {word(name).rpartition(".")[2] for name in outline.classes}
-    if summaries[routine.name].calls_parameters:
-        touching |= {parameter.name for parameter in routine.function.parameters}
+    classes = {word(name).rpartition(".")[2] for name in outline.classes}
+    return containers.union(classes, (outline.routines[name].function.name for name in read))
+
+
+def interest_of(routine: Routine, common: frozenset[str], outline: Outline, summaries: dict[str, Summary]) -> Interest:
+    """What the routine's statements are judged by; `common` are the words of interest of all routines."""
+    called = routine.function.parameters if summaries[routine.name].calls_parameters else ()
+    own = frozenset(parameter.name for parameter in called)
     others = renamed(outline, routine.name)
-    words = frozenset(containers | touching | {name for name in others if others[name] in containers | touching})
+    own |= {name for name, meant in others.items() if meant in common or meant in own}
+    words = common | own if own else common
     nodes = routine.nodes
     heads = [head for node in nodes for head in _heads(node) if _mentions(head, words)]
     nested = {name for node in nodes if isinstance(node, ir.Define | ir.Lambda) for name in _names(node.function)}
