@@ -50,14 +50,15 @@ def fetch(release: Release, cache: Path = CACHE) -> Path:
         return folder
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="incomplete-") as made:
-        archive = _download(release, Path(made, "archive"))
+        archive = download(release, Path(made, "archive"))
         unpack(archive, Path(made, "files"))
         # Only a whole release gets the name that is looked for.
         Path(made, "files").rename(folder)
     return folder
 
 
-def _download(release: Release, target: Path) -> Path:
+def download(release: Release, target: Path) -> Path:
+    """Fetch the archive of `release` into the folder `target`. Raises IndexUnreachableError."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--retries=1", "--timeout=20", f"--dest={target}", f"{release.package}=={release.version}"]
     if release.source:

@@ -1,0 +1,1 @@
+"""Runs the tests that a package brings along, before and after leaklint has repaired it."""
