@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.repairs.measure import settings_of
+from benchmarks.repairs.own_tests.changed import changed_statements
 from benchmarks.repairs.own_tests.environment import Prepared, undisturbed
 from benchmarks.repairs.own_tests.results import Ran, Results, moved, read_results, summed
 from leaklint.files import Found
@@ -57,7 +57,6 @@ def tried(trial: Trial, prepared: Prepared, folder: Path) -> Tried:
     before, _ = _results(trial, prepared, folder / "before")
     mended, changed = repair(trial, prepared)
     after, executed = _results(trial, prepared, folder / "after")
-    statements = {path: lines & executed.get(path, _Executed()).statements for path, lines in changed.items()}
     return Tried(
         trial.package,
         trial.version,
@@ -66,13 +65,15 @@ def tried(trial: Trial, prepared: Prepared, folder: Path) -> Tried:
         summed(before),
         summed(after),
         moved(before, after),
-        sum(map(len, statements.values())),
-        sum(len(lines & executed[path].lines) for path, lines in statements.items() if path in executed),
+        sum(map(len, changed.values())),
+        sum(len(lines & executed[path]) for path, lines in changed.items()),
     )
 
 
 def repair(trial: Trial, prepared: Prepared) -> tuple[tuple[Mended, ...], dict[str, set[int]]]:
-    """Repair the files wherever they are; return what was repaired, and the lines that are new or moved by path."""
+    """Repair the files wherever they are; return what was repaired, and by path the lines of the
+    statements that are new or moved.
+    """
     mended: list[Mended] = []
     changed: dict[str, set[int]] = {}
     settings = settings_of(str(prepared.source.resolve()))
@@ -84,33 +85,11 @@ def repair(trial: Trial, prepared: Prepared) -> tuple[tuple[Mended, ...], dict[s
         for copy in prepared.copies(path):
             copy.write_bytes(outcome.after)
         mended += [Mended(path, finding.code, finding.symbol, finding.cache) for finding in outcome.fixed]
-        changed[path] = changed_lines(outcome.before.decode(), outcome.after.decode())
+        changed[path] = changed_statements(outcome.before.decode(), outcome.after.decode())
     return tuple(mended), changed
 
 
-def changed_lines(before: str, after: str) -> set[int]:
-    """The numbers of the lines of `after` that `before` does not have at that place."""
-    matcher = difflib.SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False)
-    return {
-        line + 1
-        for tag, _, _, start, end in matcher.get_opcodes()
-        if tag in ("replace", "insert")
-        for line in range(start, end)
-    }
-
-
-class _Executed(msgspec.Struct, frozen=True):
-    """The lines of one file with statements, and those of them that ran."""
-
-    lines: frozenset[int] = frozenset()
-    missing: frozenset[int] = frozenset()
-
-    @property
-    def statements(self) -> frozenset[int]:
-        return self.lines | self.missing
-
-
-def _results(trial: Trial, prepared: Prepared, folder: Path) -> tuple[Results, dict[str, _Executed]]:
+def _results(trial: Trial, prepared: Prepared, folder: Path) -> tuple[Results, dict[str, set[int]]]:
     folder.mkdir()
     report, data, coverage = folder / "report.xml", folder / "coverage", folder / "coverage.json"
     copies = [copy for path in trial.repaired for copy in prepared.copies(path)]
@@ -124,18 +103,15 @@ def _results(trial: Trial, prepared: Prepared, folder: Path) -> tuple[Results, d
     return read_results(report), _executed(trial, coverage)
 
 
-def _executed(trial: Trial, coverage: Path) -> dict[str, _Executed]:
-    """What ran of each file, in whichever of its copies."""
-    if not coverage.is_file():
-        return {}
-    files = msgspec.json.decode(coverage.read_bytes())["files"]
-    found: dict[str, _Executed] = {}
-    for path in trial.repaired:
+def _executed(trial: Trial, coverage: Path) -> dict[str, set[int]]:
+    """The lines that ran of each file, in whichever of its copies."""
+    files = msgspec.json.decode(coverage.read_bytes())["files"] if coverage.is_file() else {}
+    found: dict[str, set[int]] = {path: set() for path in trial.repaired}
+    for path, lines in found.items():
         name = path.removeprefix("src/").removeprefix("lib/")
-        mine = [told for measured, told in files.items() if Path(measured).as_posix().endswith(name)]
-        lines = frozenset(line for told in mine for line in told["executed_lines"])
-        missing = frozenset(line for told in mine for line in told["missing_lines"])
-        found[path] = _Executed(lines, missing - lines)
+        for measured, told in files.items():
+            if Path(measured).as_posix().endswith(name):
+                lines.update(told["executed_lines"])
     return found
 
 
