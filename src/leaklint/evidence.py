@@ -21,7 +21,7 @@ from leaklint.flow.caches import is_changed_since, match_keys
 from leaklint.flow.events import Birth, Eviction, Exit, Held, Insertion, Mark, Place, Release, Removal, Stack, Walk
 from leaklint.flow.walk import unused_routines, walk_module
 from leaklint.ir_walk import assigned_attributes
-from leaklint.keys import Match, compare, shares_a_part
+from leaklint.keys import Match, compare, is_of_code, shares_a_part
 from leaklint.link import Linked
 from leaklint.lives import Life, is_brief, life
 from leaklint.outline import Outline, Routine, family, label_of, outline
@@ -100,6 +100,12 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     def answers(self) -> dict[object, dict[Value, Any]]:
         """What was asked about containers, each question with its answers."""
         return {}
+
+    @cached_property
+    def open_stories(self) -> tuple[Story, ...]:
+        """The stories whose keys may be more than the code has names: a program's own code is finite."""
+        is_constant = functools.partial(_is_constant, set_anew=_set_anew(self.outline))
+        return tuple(story for story in self.stories if not is_of_code(story.insertion.key, is_constant))
 
     @cached_property
     def evictions(self) -> ByCache[tuple[Walk, Eviction]]:
@@ -277,7 +283,7 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
     bounded = bounded_containers(module) | (linked.bounded if linked is not None else frozenset())
     begun = walk_module(found)
     walks = tuple(walk for walk in begun if walk.is_complete)
-    set_anew = {name for routine in found.routines.values() for name in routine.function.global_names}
+    set_anew = _set_anew(found)
     stories = tuple(story for walk in walks for story in _stories(walk, set_anew))
     cut = tuple(story for walk in begun if not walk.is_complete for story in _stories(walk, set_anew))
     lines = tuple(line.encode(errors="replace") for line in _LINE_END.split(text))
@@ -297,6 +303,11 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
         module,
         sum(walk.evaluations for walk in begun),
     )
+
+
+def _set_anew(found: Outline) -> set[str]:
+    """The module's variables that its functions set."""
+    return {name for routine in found.routines.values() for name in routine.function.global_names}
 
 
 def _stories(walk: Walk, set_anew: set[str]) -> list[Story]:

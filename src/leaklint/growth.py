@@ -58,7 +58,7 @@ _STEPS = frozenset(["__anext__", "__next__"])
 
 def growing_stories(evidence: Evidence) -> Iterator[Story]:
     """Insertions into containers that nothing evicts from, by a function that is called again and again."""
-    for story in (*evidence.stories, *evidence.cut_short):
+    for story in (*evidence.open_stories, *evidence.cut_short):
         if ends_a_life(story.walk.function) or not only_grows(evidence, story.insertion.cache):
             continue
         if _is_record(evidence, story.insertion.cache):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import functools
+from collections.abc import Callable
 
 from leaklint.values import (
     REMEMBERED,
@@ -248,6 +249,23 @@ def _first_difference(left: tuple[Value, ...], right: tuple[Value, ...], *, reve
 def _cannot_begin(parts: tuple[Value, ...], text: str) -> bool:
     """Whether the parts are known not to go on with the text: a number does not go on with letters."""
     return not parts or (is_number(parts[0]) and not any(letter.isdigit() for letter in text))
+
+
+_NAMES_OF_CODE = frozenset(["__class__", "__file__", "__module__", "__name__", "__qualname__"])
+"""What Python gives every module, class and function to be known by."""
+
+
+def is_of_code(key: Value, is_constant: Callable[[Value], bool]) -> bool:
+    """Whether the key is made of nothing but names of the program's own code and constants: there are so many."""
+    match key:
+        case Text() | Constant() | Applied(function="type", arguments=(_,)):
+            return True
+        case Field(name=name):
+            return name in _NAMES_OF_CODE
+        case Template() | Group() | Applied():
+            return all(is_of_code(part, is_constant) for part in children(key))
+        case _:
+            return is_constant(key)
 
 
 def is_base_of(base: Value, key: Value) -> bool:

@@ -78,7 +78,7 @@ from leaklint.values import Value, holes, is_derived, last_name
 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Derived keys that stay, where the base key's eviction shows that they should not."""
-    for story in evidence.stories:
+    for story in evidence.open_stories:
         if not is_derived(story.insertion.key) or story.removals or is_bounded(evidence, story.insertion.cache):
             continue
         if not _stays_on_a_normal_exit(story) or _is_given_out(story):

@@ -86,7 +86,7 @@ WAITED_FOR = frozenset(["Condition", "Event", "Future", "Queue", "SimpleQueue", 
 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Entries that every way out without an exception evicts, and some way out with one does not."""
-    for story in evidence.stories:
+    for story in evidence.open_stories:
         if is_bounded(evidence, story.insertion.cache) or is_of_its_owner(evidence, story):
             continue
         if _waits_for_the_end(evidence, story):

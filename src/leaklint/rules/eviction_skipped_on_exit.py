@@ -64,7 +64,7 @@ from leaklint.values import Constant, Entry, Parameter, Value, children, within
 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Jumps after an insertion that every path which takes them leaves the entry by, while other paths evict it."""
-    for story in evidence.stories:
+    for story in evidence.open_stories:
         if is_bounded(evidence, story.insertion.cache) or is_of_its_owner(evidence, story):
             continue
         known = story.removals or story.sibling_removals

@@ -73,7 +73,7 @@ from leaklint.values import Entry, Value, anonymous, as_entry, holes, is_derived
 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Entries that stay, where an eviction was meant for them and can never hit."""
-    for story in evidence.stories:
+    for story in evidence.open_stories:
         if not _stays_though_nothing_raised(story) or is_bounded(evidence, story.insertion.cache):
             continue
         eviction = _read_too_late(story)
