@@ -393,7 +393,8 @@ def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
     if any(_picks_what_goes_on(release) for _, release in evidence.releases.may_be(cache)):
         return
     for walk, release in evidence.kept_releases.may_be(cache):
-        if not _is_of_all(release) and not _is_found_out(walk, release) and not _is_marked(evidence, release):
+        is_state = _is_found_out(walk, release) or _begins_anew(walk, release) or _is_marked(evidence, release)
+        if not _is_of_all(release) and not is_state:
             yield release
 
 
@@ -401,6 +402,31 @@ def _is_found_out(walk: Walk, release: Release) -> bool:
     """Whether the None is what a statement puts in that puts in other values too: a result."""
     others = (insertion for insertion in walk.insertions if insertion.value != Constant("None"))
     return release.method == "= None" and any(insertion.place == release.place for insertion in others)
+
+
+def _begins_anew(walk: Walk, release: Release) -> bool:
+    """Whether the None is where a loop starts from again: its next turn puts a value in, and may leave it there."""
+    if release.method != "= None":
+        return False
+    at_this_place = [other for other in walk.releases if other.place == release.place]
+    starts = {
+        insertion
+        for insertion in walk.insertions
+        if insertion.value != Constant("None") and any(_is_in_another_turn(insertion, one) for one in at_this_place)
+    }
+    return any(
+        held.insertion in starts and all(one.cache != release.cache for one in way_out.released)
+        for way_out in walk.exits
+        if way_out.kind != "raise"
+        for held in way_out.held
+    )
+
+
+def _is_in_another_turn(insertion: Insertion, release: Release) -> bool:
+    """Whether one loop does both, each in a turn of its own, to one entry."""
+    turns = zip(insertion.turns, release.turns, strict=False)
+    is_apart = any(one.loop == other.loop and one.number != other.number for one, other in turns)
+    return is_apart and insertion.cache == release.cache and compare(insertion.key, release.key) is Match.SAME
 
 
 def _picks_what_goes_on(release: Release) -> bool:

@@ -234,6 +234,15 @@ def _is_looked_at(item: ir.Subscript, parent: msgspec.Struct) -> bool:
             return False
 
 
+def asked_for_keys(routine: Routine) -> set[str | None]:
+    """Names of what the routine asks whether a key is in it: `if key in self._done`."""
+    return {
+        last_part(node.right)
+        for node in routine.nodes
+        if isinstance(node, ir.Compare) and node.operator in ("in", "not in")
+    }
+
+
 def asked_for_truth(routine: Routine) -> list[Span]:
     """Where the routine takes an item out of a container only to ask whether it is empty: `while self._jobs[key]:`."""
     return [

@@ -70,7 +70,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leaklint.evidence import Evidence, Story
-from leaklint.flow.events import Eviction
+from leaklint.flow.events import Eviction, Walk
 from leaklint.growth import (
     counts_up,
     growing_stories,
@@ -79,9 +79,12 @@ from leaklint.growth import (
     sibling_evictions,
     why_fresh,
 )
+from leaklint.keys import Match, compare
 from leaklint.rule import Note, Report, Rule
+from leaklint.same_caches import cache_name
 from leaklint.telling import code, key_trace, key_words
-from leaklint.values import Element, mentions, within
+from leaklint.usage import asked_for_keys
+from leaklint.values import Element, Value, mentions, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -107,6 +110,8 @@ def _goes_on_after(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
         or _comes_afterwards(evidence, story, evicted)
         or _has_a_part(evidence, story, evicted)
         or _is_made_meanwhile(evidence, story, evicted)
+        or _is_note_of_running(evidence, story, evicted)
+        or _is_marked_at_the_end(evidence, story, evicted)
     )
 
 
@@ -135,7 +140,51 @@ def _is_made_meanwhile(evidence: Evidence, story: Story, evicted: Eviction) -> b
     """Whether the container is a memo, and the sibling only has the keys whose value is in the making."""
     others = evidence.stories_at.get(story.insertion.place, ())
     in_the_making = any(eviction.place == evicted.place for other in others for eviction in other.walk.evictions)
-    return in_the_making and any(other.insertion.is_made_when_missed for other in others)
+    is_memo = _asks(evidence, story.insertion.place.function, story.insertion.cache)
+    return in_the_making and (is_memo or any(other.insertion.is_made_when_missed for other in others))
+
+
+def _is_note_of_running(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
+    """Whether the sibling has what is running: each operation that fills it has a `finally` for its end.
+
+    The end of an operation is none of what goes by a name; an item's is another matter.
+    """
+    filling = [
+        (walk, insertion)
+        for walk, insertion in evidence.insertions.may_be(evicted.cache)
+        if walk.function == insertion.place.function
+    ]
+    return (
+        evicted.is_final
+        and item_of(evidence, story) is None
+        and bool(filling)
+        and all(
+            any(end.is_final and end.cache == insertion.cache and end.key == insertion.key for end in walk.evictions)
+            for walk, insertion in filling
+        )
+    )
+
+
+def _is_marked_at_the_end(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
+    """Whether a set notes which keys the sibling has lost, and is asked whether it has a key: they come again."""
+    return any(_asks(evidence, name, story.insertion.cache) for name in evidence.outline.routines) and any(
+        insertion.value == insertion.key and _takes_out(walk, evicted, insertion.key)
+        for walk, insertion in evidence.insertions.may_be(story.insertion.cache)
+    )
+
+
+def _asks(evidence: Evidence, function: str, cache: Value) -> bool:
+    """Whether the function asks which keys are in the container."""
+    routine = evidence.outline.routines.get(function)
+    return routine is not None and cache_name(cache) in asked_for_keys(routine)
+
+
+def _takes_out(walk: Walk, evicted: Eviction, key: Value) -> bool:
+    """Whether the operation evicts this key from the container that the eviction is of."""
+    return any(
+        other.key is not None and other.cache == evicted.cache and compare(other.key, key) is Match.SAME
+        for other in walk.evictions
+    )
 
 
 def _grows_without_end(evidence: Evidence, story: Story) -> bool:
