@@ -53,13 +53,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from leaklint import ir
 from leaklint.evidence import Evidence, Story, evictions_elsewhere, guilty_jump, is_bounded, raised_in, shared_depth
 from leaklint.flow.events import Eviction, Guard, Held, Insertion, Mark, Removal
+from leaklint.ir_walk import last_part
 from leaklint.keys import Match
 from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Note, Report, Rule
 from leaklint.telling import code, eviction_note, key_trace, key_words
-from leaklint.values import Constant, Entry, Parameter, Value, children, within
+from leaklint.values import Constant, Entry, Global, Parameter, Text, Value, children, within
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -69,7 +71,7 @@ def check(evidence: Evidence) -> Iterable[Report]:
             continue
         known = story.removals or story.sibling_removals
         removals = [removal for removal in known if not raised_in(removal.history) and _is_the_rule(removal, story)]
-        if removals and (_is_found_or_put_in(story, removals) or _is_gathered(story, removals)):
+        if removals and (_is_found_or_put_in(story, removals) or _is_gathered(evidence, story, removals)):
             continue
         if not known:
             yield from _returned_before(evidence, story)
@@ -113,7 +115,7 @@ def _asks_about(guard: Guard, insertion: Insertion) -> bool:
     return False
 
 
-def _is_gathered(story: Story, removals: list[Removal]) -> bool:
+def _is_gathered(evidence: Evidence, story: Story, removals: list[Removal]) -> bool:
     """Whether many calls fill the entry, the first of which puts it in, and what is in it decides whether it may go.
 
     A number is no such thing: it counts who uses the entry, and each call has to count down again.
@@ -121,10 +123,25 @@ def _is_gathered(story: Story, removals: list[Removal]) -> bool:
     insertion = story.insertion
     has_room = not isinstance(insertion.value, Constant)
     return (
-        insertion.is_made_when_missed
+        (insertion.is_made_when_missed or _is_record_by_default(evidence, story))
         and has_room
         and all(any(_asks_about(guard, insertion) for guard in removal.eviction.around) for removal in removals)
     )
+
+
+def _is_record_by_default(evidence: Evidence, story: Story) -> bool:
+    """Whether it is a `setdefault` of a record, which leaves what is there: single fields of it come and go.
+
+    From what has room for items the operation takes out again what it has put in.
+    """
+    insertion = story.insertion
+    entry = Entry(insertion.cache, insertion.key)
+    routine = evidence.outline.routines.get(insertion.place.function)
+    calls = (node for node in routine.nodes if isinstance(node, ir.Call)) if routine is not None else ()
+    taken_out = [eviction.key for eviction in story.walk.evictions if eviction.cache == entry]
+    return any(
+        call.at == insertion.place.at and last_part(call.function) == "setdefault" for call in calls
+    ) and all(isinstance(key, Text | Constant | Global) for key in taken_out)
 
 
 def _is_found_or_put_in(story: Story, removals: list[Removal]) -> bool:
