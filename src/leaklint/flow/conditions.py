@@ -12,9 +12,11 @@ from leaklint.values import (
     TRUE,
     Allocated,
     Applied,
+    ClassReference,
     Closure,
     Constant,
     Entry,
+    Field,
     Group,
     Instance,
     Template,
@@ -131,10 +133,23 @@ def decide(value: Value, state: State) -> bool | None:
             return bool(state.contents.get(value))
         case Applied(function="==" | "is", arguments=(left, right)) if left == right:
             return True
+        case Applied(function="==" | "is", arguments=(left, right)) if _are_apart(left, right):
+            return False
         case Applied(function="is", arguments=(left, Constant())) if isinstance(left, Allocated | Template | Closure):
             return False
         case _:
             return None
+
+
+def _are_apart(left: Value, right: Value) -> bool:
+    """Whether two texts are different ones, or two constants of one class: `State.BUSY` and `State.IDLE`."""
+    match left, right:
+        case (Text(value=one), Text(value=other)):
+            return one != other
+        case (Field(base=ClassReference() as one, name=name), Field(base=ClassReference() as other, name=other_name)):
+            return one == other and name != other_name and name.isupper() and other_name.isupper()
+        case _:
+            return False
 
 
 def truth_value(value: Value, state: State) -> Value:

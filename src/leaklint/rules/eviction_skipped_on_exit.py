@@ -139,9 +139,9 @@ def _is_record_by_default(evidence: Evidence, story: Story) -> bool:
     routine = evidence.outline.routines.get(insertion.place.function)
     calls = (node for node in routine.nodes if isinstance(node, ir.Call)) if routine is not None else ()
     taken_out = [eviction.key for eviction in story.walk.evictions if eviction.cache == entry]
-    return any(
-        call.at == insertion.place.at and last_part(call.function) == "setdefault" for call in calls
-    ) and all(isinstance(key, Text | Constant | Global) for key in taken_out)
+    return any(call.at == insertion.place.at and last_part(call.function) == "setdefault" for call in calls) and all(
+        isinstance(key, Text | Constant | Global) for key in taken_out
+    )
 
 
 def _is_found_or_put_in(story: Story, removals: list[Removal]) -> bool:
