@@ -7,7 +7,7 @@ from collections.abc import Callable
 from leaklint import ir
 from leaklint.flow.caches import class_of
 from leaklint.flow.exceptions import Catch, catches
-from leaklint.flow.generators import run_generator
+from leaklint.flow.generators import resume, run_generator, suspend
 from leaklint.flow.machine import Arguments, Context, Ways, may_raise
 from leaklint.flow.releases import note_with
 from leaklint.flow.state import Raised, State
@@ -227,35 +227,8 @@ def _around_generator(
         ended = _enter(node, index + 1, [path], context.but(locks=(*context.locks, manager)), inner)
         for after, raised in inner.raises:
             generator_ways.add_raise(after, raised)
-        return [*ended, *_suspend(inner)]
+        inner.raises = []
+        return [*ended, *suspend(inner)]
 
-    outcomes = run_generator(manager, node, state, context, ways, on_yield)
-    return _resume(outcomes, ways)
-
-
-def _suspend(inner: Ways) -> list[State]:
-    """A jump out of the block waits until the generator has cleaned up."""
-    paths: list[State] = []
-    for path, value in inner.returns:
-        path.suspended = (*path.suspended, ("return", value))
-        paths.append(path)
-    for kind, jumping in (("break", inner.breaks), ("continue", inner.continues)):
-        for path in jumping:
-            path.suspended = (*path.suspended, (kind, NONE))
-            paths.append(path)
-    return paths
-
-
-def _resume(outcomes: list[State], ways: Ways) -> list[State]:
-    ended: list[State] = []
-    for path in outcomes:
-        if not path.suspended:
-            ended.append(path)
-            continue
-        *others, (kind, value) = path.suspended
-        path.suspended = tuple(others)
-        if kind == "return":
-            ways.returns.append((path, value))
-        else:
-            (ways.breaks if kind == "break" else ways.continues).append(path)
-    return ended
+    depth = len(state.suspended)
+    return resume(run_generator(manager, node, state, context, ways, on_yield), ways, depth)

@@ -1,4 +1,7 @@
-"""Generators of the module: their body runs, and whoever consumes them runs at every `yield`."""
+"""Generators of the module: their body runs, and whoever consumes them runs at every `yield`.
+
+A way out of the consumer waits until the generator has done what it does on its way out.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from leaklint.flow.caches import class_of
 from leaklint.flow.calls import bind_parameters
 from leaklint.flow.events import Place
 from leaklint.flow.machine import CALLS_DEEP, Arguments, Context, Ways
-from leaklint.flow.state import State
-from leaklint.values import Closure, Partial, Value
+from leaklint.flow.state import Raised, State
+from leaklint.values import NONE, Closure, Partial, Value
 
 OnYield = Callable[[State, Value, Ways], list[State]]
 
@@ -42,6 +45,37 @@ def run_generator(
     body_ways = Ways(raises=ways.raises, is_guarded=ways.is_guarded, seen=ways.seen)
     ended = machine.run(routine.function.body, [state], inner, body_ways)
     return [*ended, *(path for path, _ in body_ways.returns)]
+
+
+def suspend(inner: Ways) -> list[State]:
+    """The ways out of what runs at a `yield`: each waits until the generator has cleaned up."""
+    paths: list[State] = []
+    leaving: list[tuple[str, State, Value | Raised]] = [("return", path, value) for path, value in inner.returns]
+    leaving += [("break", path, NONE) for path in inner.breaks]
+    leaving += [("continue", path, NONE) for path in inner.continues]
+    leaving += [("raise", path, raised) for path, raised in inner.raises]
+    for way, path, what in leaving:
+        path.suspended = (*path.suspended, (way, what))
+        paths.append(path)
+    return paths
+
+
+def resume(outcomes: list[State], ways: Ways, depth: int) -> list[State]:
+    """Let the paths that wait since the generator began go on their way; the others are returned."""
+    ended: list[State] = []
+    for path in outcomes:
+        if len(path.suspended) <= depth:
+            ended.append(path)
+            continue
+        way, what = path.suspended[depth]
+        path.suspended = path.suspended[:depth]
+        if isinstance(what, Raised):
+            ways.add_raise(path, what)
+        elif way == "return":
+            ways.returns.append((path, what))
+        else:
+            (ways.breaks if way == "break" else ways.continues).append(path)
+    return ended
 
 
 def _is_too_deep(callee: Closure, context: Context) -> bool:

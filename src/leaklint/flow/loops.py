@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from leaklint import ir
 from leaklint.flow.conditions import branch, decide, fork
-from leaklint.flow.generators import run_generator
+from leaklint.flow.events import Mark
+from leaklint.flow.generators import resume, run_generator, suspend
 from leaklint.flow.iteration import element, is_filled, known_elements
 from leaklint.flow.machine import Context, Ways, may_raise
-from leaklint.flow.state import State
+from leaklint.flow.state import Raised, State
 from leaklint.flow.targets import bind
 from leaklint.ir_walk import in_scope
 from leaklint.values import Applied, Constant, Partial, Result, Turn, Value
@@ -77,15 +78,36 @@ def _run_body(
 
 
 def _over_generator(node: ir.For, generator: Partial, state: State, context: Context, ways: Ways) -> list[State]:
-    """Run the generator's body; at each `yield` the loop's body runs once with what is yielded."""
-    left: list[State] = []
+    """Run the generator's body; at each `yield` the loop's body runs once with what is yielded.
 
-    def on_yield(path: State, value: Value, inner_ways: Ways) -> list[State]:
-        bind(node.target, value, node.target.at, path, context, inner_ways)
-        return _run_body(node.body, [path], context, ways, left)
+    A generator that the loop's body leaves behind is closed when it is dropped, and what it does then comes first. One
+    that yields again instead of ending stays where it is.
+    """
+    depth = len(state.suspended)
+    inside = ways.nested()
+    stuck: list[State] = []
 
-    ended = run_generator(generator, node, state, context, ways, on_yield)
-    return left + context.machine.run(node.otherwise, ended, context, ways)
+    def on_yield(path: State, value: Value, generator_ways: Ways) -> list[State]:
+        if len(path.suspended) > depth:
+            stuck.append(path)
+            return []
+        bind(node.target, value, node.target.at, path, context, generator_ways)
+        inner = ways.nested()
+        resumed = _run_body(node.body, [path], context, inner, inner.breaks)
+        closed = Raised("cancel", "GeneratorExit", Mark("raise", context.place(node.at), "yield"))
+        for leaving in suspend(inner):
+            generator_ways.add_raise(leaving, closed)
+        return resumed
+
+    ended = run_generator(generator, node, state, context, inside, on_yield)
+    left = Ways(returns=ways.returns, raises=ways.raises, seen=ways.seen)
+    for path, raised in inside.raises:
+        if len(path.suspended) > depth:
+            stuck.append(path)
+        else:
+            ways.add_raise(path, raised)
+    exhausted = resume([*ended, *stuck], left, depth)
+    return left.breaks + context.machine.run(node.otherwise, exhausted, context, ways)
 
 
 def _forget_counters(body: tuple[ir.Statement, ...], at: ir.Node, state: State, context: Context) -> None:

@@ -46,7 +46,7 @@ class State:
         self.entries: dict[Slot, Held] = {}
         self.released: dict[Slot, Release] = {}
         self.facts: dict[Value, bool] = {}
-        self.suspended: tuple[tuple[str, Value], ...] = ()
+        self.suspended: tuple[tuple[str, Value | Raised], ...] = ()
 
     def copy(self) -> State:
         """The same path, to be continued another way."""
@@ -83,7 +83,8 @@ class State:
         jumps = frozenset(mark for mark in marks if mark.kind != "raise")
         has_raised = len(jumps) < len(marks)
         contents = frozenset(self._contents_of_entries() if is_leaving else self.contents.items())
-        return frozenset(self.entries), jumps, has_raised, contents, self.suspended, frozenset(self.released)
+        waiting = tuple((way, what.kind if isinstance(what, Raised) else what) for way, what in self.suspended)
+        return frozenset(self.entries), jumps, has_raised, contents, waiting, frozenset(self.released)
 
     def leave_frame(self, frame: int, before: frozenset[Allocated], result: Value) -> None:
         """Forget a call that has ended: its variables, and what it made that nothing refers to any more."""
