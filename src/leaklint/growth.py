@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from leaklint import ir
 from leaklint.evidence import Evidence, Story, is_bounded, once_per_cache
+from leaklint.fixed_keys import has_fixed_keys
 from leaklint.flow.events import Eviction, Insertion, Release, Walk
 from leaklint.identities import is_identity
 from leaklint.ir_walk import in_scope, last_part
@@ -61,7 +62,7 @@ def growing_stories(evidence: Evidence) -> Iterator[Story]:
     for story in (*evidence.open_stories, *evidence.cut_short):
         if ends_a_life(story.walk.function) or not only_grows(evidence, story.insertion.cache):
             continue
-        if _is_record(evidence, story.insertion.cache):
+        if _is_record(evidence, story.insertion.cache) or has_fixed_keys(evidence, story.insertion.cache):
             continue
         has_stayed = not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays)
         if has_stayed and not _goes_with_its_owner(evidence, story.insertion.cache):
