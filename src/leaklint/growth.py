@@ -84,6 +84,9 @@ def _goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
     match cache:
         case Field(base=Instance(class_name=owner)):
             return not is_shared(evidence, cache) and evidence.is_of_one_operation(owner)
+        case Field(base=Field(base=Instance(class_name=holder), name=attribute)):
+            built = {blueprint.types.get(attribute) for blueprint in _related(evidence, holder)} - {None}
+            return bool(built) and all(evidence.is_of_one_operation(owner) for owner in built if owner is not None)
         case _:
             return False
 

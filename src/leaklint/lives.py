@@ -29,10 +29,17 @@ class Life(msgspec.Struct, frozen=True):
     """Whether it may keep one, derive from the class, or offer it to others."""
     makers: frozenset[str] = frozenset()
     """Functions that make one for their callers."""
+    holders: frozenset[str] = frozenset()
+    """Classes whose objects have one each, made with them and kept to themselves."""
 
     def beside(self, other: Life) -> Life:
         """What both do."""
-        return Life(self.is_made or other.is_made, self.may_last or other.may_last, self.makers | other.makers)
+        return Life(
+            self.is_made or other.is_made,
+            self.may_last or other.may_last,
+            self.makers | other.makers,
+            self.holders | other.holders,
+        )
 
 
 def life(module: ir.Module, name: str, *, is_package: bool = False) -> Life:
@@ -47,10 +54,20 @@ def life(module: ir.Module, name: str, *, is_package: bool = False) -> Life:
 
 def is_brief(name: str, life_of: Callable[[str], Life]) -> bool:
     """Whether all objects of a class are made for one operation, as far as the code shows; some must be."""
+    return _is_brief(name, life_of, frozenset([name]))
+
+
+def _is_brief(name: str, life_of: Callable[[str], Life], known: frozenset[str]) -> bool:
     found = life_of(name)
     for maker in sorted(found.makers):
         found = found.beside(life_of(maker))
-    return found.is_made and not found.may_last
+    new = found.holders - known
+    are_held = bool(new) and new == found.holders
+    return (
+        not found.may_last
+        and (found.is_made or are_held)
+        and all(_is_brief(holder, life_of, known | new) for holder in sorted(new))
+    )
 
 
 _NOTHING = Life()
@@ -86,6 +103,10 @@ def _made(call: msgspec.Struct, parents: Parents) -> Life:
     if function is None or function.name == "<lambda>":
         return _LASTS
     match parents[0]:
+        case ir.Assign(targets=(ir.Attribute(value=ir.Name(id="self"), name=attribute),)):
+            holder = next((around for around in parents if isinstance(around, ir.Class)), None)
+            is_its_own = function.name == "__init__" and _is_kept_to_itself(parents[-1], attribute)
+            return Life(holders=frozenset([holder.name])) if holder is not None and is_its_own else _LASTS
         case ir.Return() if _is_at_the_top(parents):
             return Life(makers=frozenset([function.name]))
         case ir.Assign(targets=(ir.Name(id=variable),)) | ir.WithItem(target=ir.Name(id=variable)):
@@ -95,6 +116,15 @@ def _made(call: msgspec.Struct, parents: Parents) -> Life:
             return _MADE
         case _:
             return _LASTS
+
+
+def _is_kept_to_itself(module: msgspec.Struct, attribute: str) -> bool:
+    """Whether the module only looks into what the attribute stands for, and calls its methods."""
+    return not any(
+        _gets_away(node, parents)
+        for node, parents in _with_parents(module)
+        if isinstance(node, ir.Attribute) and node.name == attribute and not _is_bound(node, parents)
+    )
 
 
 def _is_at_the_top(parents: Parents) -> bool:
@@ -109,7 +139,9 @@ def _is_asked_in_the_end(function: ir.Function, variable: str, call: msgspec.Str
     if variable in function.global_names or variable in function.nonlocal_names:
         return False
     scope = list(in_scope(function))
-    if any(isinstance(node, ir.While) and _is_endless(node) for node in scope) or _is_captured(scope, variable):
+    if any(isinstance(node, ir.While) and _is_endless(node) for node in scope) or _is_captured(
+        function, scope, variable
+    ):
         return False
     mentions = [
         (node, parents)
@@ -126,10 +158,25 @@ def _is_endless(loop: ir.While) -> bool:
     return isinstance(loop.test, ir.Constant) and loop.test.value in ("True", "1")
 
 
-def _is_captured(scope: list[msgspec.Struct], variable: str) -> bool:
-    """Whether a function inside has a use for the variable: it may be called whenever."""
-    inner = (node.function for node in scope if isinstance(node, ir.Define | ir.Lambda))
-    return any(isinstance(node, ir.Name) and node.id == variable for function in inner for node in below(function))
+def _is_captured(function: ir.Function, scope: list[msgspec.Struct], variable: str) -> bool:
+    """Whether a function inside that is handed over has a use for the variable: it may be called whenever."""
+    inner = [node.function for node in scope if isinstance(node, ir.Define | ir.Lambda)]
+    if not inner:
+        return False
+    called = _only_called(list(below(function)), {one.name for one in inner})
+    return any(
+        isinstance(node, ir.Name) and node.id == variable
+        for one in inner
+        if one.name not in called or one.decorators
+        for node in below(one)
+    )
+
+
+def _only_called(nodes: list[msgspec.Struct], names: set[str]) -> set[str]:
+    """The functions that nothing is done with but to call them."""
+    calls = {id(node.function) for node in nodes if isinstance(node, ir.Call)}
+    handed = {node.id for node in nodes if isinstance(node, ir.Name) and id(node) not in calls}
+    return names - handed - {"<lambda>"}
 
 
 def _is_bound(node: msgspec.Struct, parents: Parents) -> bool:
