@@ -69,11 +69,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leaklint.evidence import Evidence
+from leaklint import ir
+from leaklint.evidence import Evidence, Story
 from leaklint.flow.events import Insertion
 from leaklint.growth import NAMES_AN_OBJECT, counts_up, growing_stories, outlives_operations, why_fresh
 from leaklint.identities import is_identity, is_memo_of_objects
+from leaklint.ir_walk import last_part
 from leaklint.rule import Report, Rule
+from leaklint.same_caches import cache_name
 from leaklint.telling import code, key_words, never_evicted
 from leaklint.values import Value, within
 
@@ -85,11 +88,30 @@ def check(evidence: Evidence) -> Iterable[Report]:
         insertion = story.insertion
         if reason == NAMES_AN_OBJECT and is_memo_of_objects(evidence.outline, insertion):
             continue
+        if _is_asked_for(evidence, story):
+            continue
         if reason is not None and not _weighs_little(insertion) and outlives_operations(evidence, insertion.cache):
             key, cache = key_words(evidence, story), code(insertion.cache)
             message = f"{key} enters {cache} and nothing ever evicts it; {reason}"
             advice = f"Evict the entry from {cache} when the operation is over{_or_weak(insertion.key)}."
             yield never_evicted(RULE.code, evidence, story, message, advice)
+
+
+def _is_asked_for(evidence: Evidence, story: Story) -> bool:
+    """Whether the key is given out, and some function only tells whoever brings one whether it is still in.
+
+    Who asks that remembers the key, and has another one made where the old one is gone: a handle of something lasting.
+    """
+    name = cache_name(story.insertion.cache)
+    is_given_out = any(story.insertion.key in way_out.returned for way_out, _ in story.stays)
+    return is_given_out and any(
+        isinstance(node, ir.Return)
+        and isinstance(node.value, ir.Compare)
+        and node.value.operator == "in"
+        and last_part(node.value.right) == name
+        for routine in evidence.outline.routines.values()
+        for node in routine.nodes
+    )
 
 
 def _weighs_little(insertion: Insertion) -> bool:
