@@ -14,7 +14,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.containers import COUNT, EVICTING_METHODS, INSERTING_METHODS, Kind, kind_of_value
-from leaklint.ir_walk import children, last_part
+from leaklint.ir_walk import children, in_scope, last_part
 from leaklint.may_raise import SAFE_FUNCTIONS
 from leaklint.model import Span
 from leaklint.outline import Outline, Routine
@@ -111,9 +111,15 @@ def _uses(
         return
     aliases: dict[str, str] = {}
     own = {parameter.name for parameter in routine.function.parameters}
+    built: frozenset[str] | None = None
     for node, parents, in_loop in _with_parents(routine.function):
         name = _named(node, names, aliases, own)
         if name is None:
+            continue
+        replacement = _replacement(node, parents)
+        if replacement is not None:
+            built = _built_alone(routine, names) if built is None else built
+            yield name, Use.CREATE if replacement in built else Use.READ
             continue
         alias = _alias(node, parents)
         if alias is not None:
@@ -175,6 +181,29 @@ def _alias(node: msgspec.Struct, parents: Parents) -> str | None:
             return name
         case _:
             return None
+
+
+def _replacement(node: msgspec.Struct, parents: Parents) -> str | None:
+    """The variable whose value takes the container's place: `self._cache = rebuilt`."""
+    match parents[0]:
+        case ir.Assign(targets=targets, value=ir.Name(id=name)) if any(target is node for target in targets):
+            return name
+        case _:
+            return None
+
+
+def _built_alone(routine: Routine, names: frozenset[str]) -> frozenset[str]:
+    """Variables that hold nothing but a container which the routine begins without the entries of an old one."""
+    given = {parameter.name for parameter in routine.function.parameters}
+    assigned = [node for node in routine.nodes if isinstance(node, ir.Assign)]
+    new: set[str] = set()
+    other: set[str] = given | {*routine.function.global_names, *routine.function.nonlocal_names}
+    for node in assigned:
+        is_new = kind_of_value(node.value) in (Kind.MAPPING, Kind.SET) and not any(
+            isinstance(part, ir.Attribute | ir.Name) and last_part(part) in names for part in in_scope(node.value)
+        )
+        (new if is_new else other).update(target.id for target in node.targets if isinstance(target, ir.Name))
+    return frozenset(new - other)
 
 
 def _use(node: msgspec.Struct, parents: Parents) -> Use:
