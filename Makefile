@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs browser fuzz screened mutants leakbench corpus fleetbench bench clean
+.PHONY: help demo test lint format docs browser fuzz screened mutants leakbench corpus repairs fleetbench bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -52,6 +52,9 @@ leakbench: $(STAMP) ## Look for 22 real leaks in released packages
 
 corpus: $(STAMP) ## Check 24 released packages, 6 million lines, and compare with what readers said: hours
 	$(BIN)/python -m benchmarks.corpus --jobs $(JOBS) $(PACKAGES)
+
+repairs: $(STAMP) ## Repair what LKL101 to LKL104 find in released packages and count: minutes
+	$(BIN)/python -m benchmarks.repairs --jobs $(JOBS)
 
 fleetbench: $(STAMP) ## Measure 100 repositories made from released packages, with two workers and with one
 	$(BIN)/python -m benchmarks.fleet

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from benchmarks.fleet import record as fleet_record
 from benchmarks.fleet.scale import page as scale_page
+from benchmarks.repairs import page as repairs_page
+from benchmarks.repairs import record as repairs_record
+from benchmarks.repairs.own_tests import record as own_tests_record
 from benchmarks.speed.page import page as speed_page
 from benchmarks.speed.record import load
 from leaklint import may_raise
@@ -25,6 +28,7 @@ README = ROOT / "README.md"
 MODEL = ROOT / "docs" / "may-raise.md"
 SPEED = ROOT / "docs" / "speed.md"
 FLEET = ROOT / "docs" / "fleet.md"
+REPAIRS = ROOT / "docs" / "repairs.md"
 PAGES = ROOT / "docs" / "rules"
 EXAMPLE = Path("src", "transform.py")
 """What the README's first block of Python is called there."""
@@ -34,12 +38,19 @@ _PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 def generated() -> dict[Path, str]:
     """Every file that is made from the code, wholly or in part, and the text that it should have."""
-    readme, model, speed, fleet = (path.read_text(encoding="utf-8") for path in (README, MODEL, SPEED, FLEET))
+    readme, model, speed, fleet, repairs = (
+        path.read_text(encoding="utf-8") for path in (README, MODEL, SPEED, FLEET, REPAIRS)
+    )
+    repaired = {
+        "shares": repairs_page.shares(repairs_record.load()),
+        "own tests": repairs_page.own_tests(own_tests_record.load()),
+    }
     return {
         README: _filled(readme, {**_example(readme), "rules": _rules_table()}),
         MODEL: _filled(model, {"safe calls": _safe_calls()}),
         SPEED: _filled(speed, {"speed": speed_page(load())}),
         FLEET: _filled(fleet, {"scale": scale_page(fleet_record.load())}),
+        REPAIRS: _filled(repairs, repaired),
         **{PAGES / f"{rule.code}.md": _page(rule.code, rule.name, rule.docs) for rule in all_rules()},
     }
 

@@ -15,7 +15,7 @@ import click
 from benchmarks.releases import IndexUnreachableError
 from benchmarks.repairs.own_tests import record, trials
 from benchmarks.repairs.own_tests.environment import NotPreparedError, prepare
-from benchmarks.repairs.own_tests.trial import TestsDidNotRunError, Tried, tried
+from benchmarks.repairs.own_tests.trial import NoResultError, Tried, tried
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,7 +49,7 @@ def _attempt(trial: trials.Trial) -> Tried | str:
         folder = Path(made)
         try:
             return tried(trial, prepare(trial, folder), folder)
-        except (IndexUnreachableError, NotPreparedError, TestsDidNotRunError, subprocess.TimeoutExpired) as error:
+        except (IndexUnreachableError, NotPreparedError, NoResultError, subprocess.TimeoutExpired) as error:
             return f"{trial.release}: {error}"
 
 

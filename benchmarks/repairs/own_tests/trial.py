@@ -48,12 +48,12 @@ class Tried(msgspec.Struct, frozen=True):
     executed: int
 
 
-class TestsDidNotRunError(Exception):
+class NoResultError(Exception):
     """Pytest left no result; the message holds its last words."""
 
 
 def tried(trial: Trial, prepared: Prepared, folder: Path) -> Tried:
-    """Run the tests, repair, and run them again. Raises TestsDidNotRunError."""
+    """Run the tests, repair, and run them again. Raises NoResultError."""
     before, _ = _results(trial, prepared, folder / "before")
     mended, changed = repair(trial, prepared)
     after, executed = _results(trial, prepared, folder / "after")
@@ -71,9 +71,7 @@ def tried(trial: Trial, prepared: Prepared, folder: Path) -> Tried:
 
 
 def repair(trial: Trial, prepared: Prepared) -> tuple[tuple[Mended, ...], dict[str, set[int]]]:
-    """Repair the files wherever they are; return what was repaired, and by path the lines of the
-    statements that are new or moved.
-    """
+    """Repair the files wherever they are; return what was repaired, and the changed statements of each file."""
     mended: list[Mended] = []
     changed: dict[str, set[int]] = {}
     settings = settings_of(str(prepared.source.resolve()))
@@ -98,7 +96,7 @@ def _results(trial: Trial, prepared: Prepared, folder: Path) -> tuple[Results, d
     run = ("-m", "coverage", "run", f"--data-file={data}", f"--include={measured}", "-m", "pytest", *options)
     said = _run(prepared, str(prepared.python), *run)
     if not report.is_file():
-        raise TestsDidNotRunError(f"{trial.release}: {said[-2000:]}")
+        raise NoResultError(f"{trial.release}: {said[-2000:]}")
     _run(prepared, str(prepared.python), "-m", "coverage", "json", "-q", f"--data-file={data}", "-o", str(coverage))
     return read_results(report), _executed(trial, coverage)
 
