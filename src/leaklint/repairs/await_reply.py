@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leaklint import ir
+from leaklint.repairs.await_members import membership, plan_for_a_member
 from leaklint.repairs.changes import AddFinally, Change, ExtendFinally, StretchTry, WrapInTry
 from leaklint.repairs.cleanup import locks_between, under
 from leaklint.repairs.find import function_of, shared_block, standing_in, statement_around
@@ -24,7 +25,7 @@ def plans_for_a_reply(intent: Intent) -> Iterator[Plan]:
     inserting = statement_around(layout, report.place.at)
     if report.story.insertion.place != report.place:
         raise RefusedError("the entry is inserted by another function than the one that waits")
-    cache, key = _target(inserting)
+    member = membership(inserting)
     waits = [
         statement_around(layout, mark.place.at)
         for _, held in report.story.stays
@@ -41,6 +42,10 @@ def plans_for_a_reply(intent: Intent) -> Iterator[Plan]:
         raise RefusedError("the insertion and the wait are one statement")
     function = function_of(layout, inserting)
     stretch = Stretch(function, inserting, inserting, report.place.at, block, first, last, False, False)
+    if member is not None:
+        yield plan_for_a_member(intent, stretch, member)
+        return
+    cache, key = _target(inserting)
     line = f"{text_of(layout, cache.at)}.pop({text_of(layout, key.at)}, None)"
     lines = under(locks_between(layout, inserting, block), [line])
     require_bound(
