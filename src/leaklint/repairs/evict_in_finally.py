@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from leaklint import ir
 from leaklint.ir_walk import below
 from leaklint.repairs.await_reply import plans_for_a_reply
@@ -36,6 +38,7 @@ from leaklint.repairs.leftover import is_emptied, without
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.register_early import plans_for_a_late_registration
+from leaklint.repairs.replaced import RISK, replaces_an_earlier_entry
 from leaklint.repairs.stretch import Stretch, cleanup_of, finally_around, is_strict, require_bound, stretch_of
 from leaklint.repairs.value_ended import last_that_ends, plan_with_ending_before
 
@@ -45,6 +48,13 @@ if TYPE_CHECKING:
 
 def plans_for_a_skipped_eviction(intent: Intent) -> Iterator[Plan | Refusal]:
     """Yield the ways to evict on every way out, the best first."""
+    is_risky = replaces_an_earlier_entry(intent)
+    for plan in _plans(intent):
+        is_safe = isinstance(plan, Plan) and plan.risk is None
+        yield msgspec.structs.replace(plan, risk=RISK) if is_risky and is_safe else plan
+
+
+def _plans(intent: Intent) -> Iterator[Plan | Refusal]:
     story, eviction = intent.report.story, intent.report.eviction
     if eviction is None or not any(eviction == own for own, _ in story.attempts):
         yield from plans_for_a_reply(intent)
