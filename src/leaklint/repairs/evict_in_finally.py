@@ -9,6 +9,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.ir_walk import below
+from leaklint.repairs import replaced, resumed
 from leaklint.repairs.await_reply import plans_for_a_reply
 from leaklint.repairs.changes import (
     AddFinally,
@@ -38,7 +39,8 @@ from leaklint.repairs.leftover import is_emptied, without
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.register_early import plans_for_a_late_registration
-from leaklint.repairs.replaced import RISK, replaces_an_earlier_entry
+from leaklint.repairs.replaced import replaces_an_earlier_entry
+from leaklint.repairs.resumed import resumes_what_stays
 from leaklint.repairs.stretch import Stretch, cleanup_of, finally_around, is_strict, require_bound, stretch_of
 from leaklint.repairs.value_ended import last_that_ends, plan_with_ending_before
 
@@ -48,10 +50,17 @@ if TYPE_CHECKING:
 
 def plans_for_a_skipped_eviction(intent: Intent) -> Iterator[Plan | Refusal]:
     """Yield the ways to evict on every way out, the best first."""
-    is_risky = replaces_an_earlier_entry(intent)
+    risk = _risk(intent)
     for plan in _plans(intent):
         is_safe = isinstance(plan, Plan) and plan.risk is None
-        yield msgspec.structs.replace(plan, risk=RISK) if is_risky and is_safe else plan
+        yield msgspec.structs.replace(plan, risk=risk) if risk is not None and is_safe else plan
+
+
+def _risk(intent: Intent) -> str | None:
+    """Why the entry may be wanted although the operation has failed, or may be another's by then."""
+    if replaces_an_earlier_entry(intent):
+        return replaced.RISK
+    return resumed.RISK if resumes_what_stays(intent) else None
 
 
 def _plans(intent: Intent) -> Iterator[Plan | Refusal]:
