@@ -46,8 +46,8 @@ class Client:
 ## Repair
 
 Safe where the eviction stands in the same block as the insertion: what lies between goes into a `try`, the eviction
-into its `finally`. Unsafe where the next operation under a key ends the entry that is there and puts in its own, which a
-`finally` of the earlier one would evict, and where somebody goes through the entries that stay and begins again.
+into its `finally`. Unsafe where the next operation under a key ends the entry that is there and puts in its own, which
+a `finally` of the earlier one would evict, and where somebody goes through the entries that stay and begins again.
 
 ## A real one
 
