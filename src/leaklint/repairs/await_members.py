@@ -12,7 +12,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.containers import Kind, default_factory, kind_of_value
-from leaklint.ir_walk import below, dotted, last_part
+from leaklint.ir_walk import dotted, last_part
 from leaklint.repairs.changes import Change, InsertAfter, InsertBefore, WrapInTry
 from leaklint.repairs.cleanup import locks_between, under
 from leaklint.repairs.find import owners_of, standing_in
@@ -24,6 +24,8 @@ from leaklint.repairs.stretch import Stretch, require_bound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from leaklint.repairs.layout import Layout
 
 
 class Membership(msgspec.Struct, frozen=True, eq=False):
@@ -59,7 +61,7 @@ def membership(statement: ir.Statement) -> Membership | None:
 def plan_for_a_member(intent: Intent, stretch: Stretch, found: Membership) -> Plan:
     """A `finally` behind the wait that takes out what was put in."""
     layout = intent.layout
-    if dotted(found.container) is None or not _is_of_sets(layout.module, found):
+    if dotted(found.container) is None or not _is_of_sets(layout, found):
         raise RefusedError("nothing says that what the entry goes into is a set")
     locks = locks_between(layout, stretch.insertion, stretch.block)
     loops = [
@@ -108,19 +110,9 @@ def _evaluated(*expressions: ir.Expression) -> list[ir.Statement]:
     return [ir.Evaluate(expression.at, expression) for expression in expressions]
 
 
-def _is_of_sets(module: ir.Module, found: Membership) -> bool:
+def _is_of_sets(layout: Layout, found: Membership) -> bool:
     """Whether all that is assigned to a container of that name in the module is a set, or a mapping that makes sets."""
-    name = last_part(found.container)
-    values = [
-        node.value
-        for node in below(module)
-        if isinstance(node, ir.Assign) and any(last_part(target) == name for target in _whole(node))
-    ]
+    values = layout.by_name.assigned.get(last_part(found.container) or "", [])
     if found.key is None:
         return bool(values) and all(kind_of_value(value) is Kind.SET for value in values)
     return bool(values) and all(default_factory(value) == "set" for value in values)
-
-
-def _whole(assignment: ir.Assign) -> list[ir.Expression]:
-    """The targets that are names or attributes: an assignment to an entry says nothing of its container."""
-    return [target for target in assignment.targets if isinstance(target, ir.Name | ir.Attribute)]

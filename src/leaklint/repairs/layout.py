@@ -13,6 +13,7 @@ import msgspec
 from leaklint import ir
 from leaklint.extract.syntax import parse
 from leaklint.model import Span
+from leaklint.repairs.by_name import ByName, read_names
 from leaklint.repairs.naming import module_names
 from leaklint.repairs.nodes import Nodes, find_nodes
 from leaklint.repairs.places import Block, Place, blocks_of, find_places
@@ -35,6 +36,7 @@ class Layout(msgspec.Struct, frozen=True, eq=False):
     places: dict[Span, Place]
     spans: tuple[Span, ...]
     names: frozenset[str]
+    by_name: ByName
     newline: str
     unit: str
 
@@ -68,6 +70,7 @@ def read_layout(source: Source, module: ir.Module) -> Layout | Refusal:
         places=places,
         spans=tuple(sorted(places, key=lambda at: (at.line, at.column, -at.end_line, -at.end_column))),
         names=frozenset(module_names(module)),
+        by_name=read_names(module),
         newline=newline(source),
         unit=unit,
     )
