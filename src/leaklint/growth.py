@@ -341,19 +341,22 @@ def item_of(evidence: Evidence, story: Story) -> str | None:
     """
     for hole in holes(story.insertion.key):
         name = _item_name(hole) if not _is_of_a_function(hole) else None
-        if name is not None and not ITEM_WORDS.isdisjoint(_words(name)):
+        if name is not None and not ITEM_WORDS.isdisjoint(words_of(name)):
             return name
     return None
 
 
 _FUNCTIONS = frozenset("fn fns func funcs function functions".split())
+"""What functions go by in names; there are as many of these as the program defines."""
 
 
 def _is_of_a_function(hole: Value) -> bool:
-    """Whether the part of a key is something that a function of the program has."""
+    """Whether the part of a key is something that a function of the program has: `event_fn.id`, `function_id`."""
+    if not _FUNCTIONS.isdisjoint(words_of(_item_name(hole) or "")):
+        return True
     match hole:
         case Field(base=Parameter() as owner) | Field(base=Entry(cache=owner) | Item(base=owner)):
-            return not _FUNCTIONS.isdisjoint(_words(last_name(owner) or ""))
+            return not _FUNCTIONS.isdisjoint(words_of(last_name(owner) or ""))
         case _:
             return False
 
@@ -368,7 +371,8 @@ def is_set_up(evidence: Evidence, story: Story) -> bool:
     )
 
 
-def _words(name: str) -> set[str]:
+def words_of(name: str) -> set[str]:
+    """The words that a name is made of, in small letters: `run_id`, `runId` and `_RUN_ID` have the same."""
     return set(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_").split("_"))
 
 

@@ -14,10 +14,11 @@ def is_of_its_owner(evidence: Evidence, story: Story) -> bool:
     if not isinstance(cache, Field) or not isinstance(cache.base, Instance) or is_shared(evidence, cache):
         return False
     parts = holes(story.insertion.key)
-    return cache.name in evidence.made_anew and bool(parts) and all(_is_given_once(evidence, part) for part in parts)
+    return cache.name in evidence.made_anew and bool(parts) and all(is_given_once(evidence, part) for part in parts)
 
 
-def _is_given_once(evidence: Evidence, part: Value) -> bool:
+def is_given_once(evidence: Evidence, part: Value) -> bool:
+    """Whether the part of a key is an attribute that the object is given when it is made, and never after."""
     match part:
         case Field(base=Instance(), name=name):
             places = evidence.assignments.get(name, ())

@@ -82,6 +82,12 @@ def only_filled(outline: Outline, name: str) -> bool:
     return uses.isdisjoint({Use.READ, Use.ESCAPE})
 
 
+def keeps_its_entries(outline: Outline, name: str) -> bool:
+    """Whether the module's code takes nothing out of the container and puts no other in its place."""
+    uses = {use for routine in outline.routines.values() for _, use in _uses(routine, frozenset([name]))}
+    return uses.isdisjoint({Use.EVICT, Use.SWEEP, Use.RESET})
+
+
 def _made_at_once(outline: Outline) -> frozenset[str]:
     """Names that a class body or the module gives a value."""
     own = frozenset(map(word, outline.kinds))
@@ -199,9 +205,9 @@ def _built_alone(routine: Routine, names: frozenset[str]) -> frozenset[str]:
     new: set[str] = set()
     other: set[str] = given | {*routine.function.global_names, *routine.function.nonlocal_names}
     for node in assigned:
-        is_new = kind_of_value(node.value) in (Kind.MAPPING, Kind.SET) and not any(
-            isinstance(part, ir.Attribute | ir.Name) and last_part(part) in names for part in in_scope(node.value)
-        )
+        parts = in_scope(node.value) if node.value is not None else ()
+        old = any(isinstance(part, ir.Attribute | ir.Name) and last_part(part) in names for part in parts)
+        is_new = kind_of_value(node.value) in (Kind.MAPPING, Kind.SET) and not old
         (new if is_new else other).update(target.id for target in node.targets if isinstance(target, ir.Name))
     return frozenset(new - other)
 

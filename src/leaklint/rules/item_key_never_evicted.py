@@ -56,6 +56,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from leaklint.closed_keys import is_closed
 from leaklint.evidence import Evidence
 from leaklint.growth import (
     growing_stories,
@@ -77,7 +78,7 @@ def check(evidence: Evidence) -> Iterable[Report]:
         cache = story.insertion.cache
         is_kept_long = outlives_operations(evidence, cache) or serves_a_framework(evidence, cache)
         has_an_end = is_of_one_stream(evidence, cache) or is_set_up(evidence, story)
-        if item is not None and is_kept_long and not has_an_end:
+        if item is not None and is_kept_long and not has_an_end and not is_closed(evidence, story):
             named = code(cache)
             message = f"{key_words(evidence, story)} enters {named} for each {item}, and nothing ever evicts it"
             advice = f"Evict the entry from {named} when its {item} is over, or limit the size of the mapping."
