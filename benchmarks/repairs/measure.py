@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.corpus.labels import Label
     from benchmarks.repairs.subjects import Subject
     from leaklint.model import Finding
-    from leaklint.work import Outcome
+    from leaklint.outcome import Outcome
 
 STILL_THERE = "the repaired file has it still"
 

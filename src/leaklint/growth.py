@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from leaklint import ir
+from leaklint.endings import is_ending, names_what_it_ends
 from leaklint.evidence import Evidence, Story, is_bounded, once_per_cache
 from leaklint.fixed_keys import has_fixed_keys
 from leaklint.flow.events import Eviction, Insertion, Release, Walk
@@ -144,20 +145,29 @@ def counts_up(insertion: Insertion) -> bool:
 
 @once_per_cache
 def serves_a_framework(evidence: Evidence, cache: Value) -> bool:
-    """Whether the container belongs to an instance of a class that is derived from one of another module."""
+    """Whether the container belongs to an instance of a class that is derived from one of another module.
+
+    Where the project has that module and the code can be read, it must say that somebody shuts such objects down: what
+    serves for long comes to an end, and what is made for one operation is let go.
+    """
     match cache:
         case Field(base=Instance(class_name=owner)):
-            return any(_has_foreign_base(blueprint, evidence) for blueprint in _related(evidence, owner))
+            related = _related(evidence, owner)
+            bases = {base for blueprint in related for base in blueprint.bases}
+            if any(_is_unknown(base, evidence) for base in bases):
+                return True
+            return any(map(label_of, bases)) and any(_is_shut_down(name) for found in related for name in found.methods)
         case _:
             return False
 
 
-def _has_foreign_base(blueprint: Blueprint, evidence: Evidence) -> bool:
-    classes = evidence.outline.classes
-    return any(
-        label_of(base) or (base not in classes and base.rpartition(".")[2] not in PLAIN_BASES)
-        for base in blueprint.bases
-    )
+def _is_unknown(base: str, evidence: Evidence) -> bool:
+    return base not in evidence.outline.classes and base.rpartition(".")[2] not in PLAIN_BASES
+
+
+def _is_shut_down(method: str) -> bool:
+    """Whether the method ends its own object: `close`, `async_stop`, and neither `stop_job` nor `__exit__`."""
+    return not method.startswith("__") and is_ending(method) and not names_what_it_ends(method)
 
 
 PLAIN_BASES = frozenset("ABC Enum Exception Generic NamedTuple Protocol TypedDict dict list object set".split())
