@@ -187,9 +187,71 @@ def _looks_up(node: object, name: str) -> bool:
             return False
 
 
+def _is_handed_in_by_nobody(evidence: Evidence, story: Story) -> bool:
+    """Whether a function without parameters makes the key of what it asks the program's settings for."""
+    name, routine = cache_name(story.insertion.cache), evidence.outline.routines.get(story.insertion.place.function)
+    if name is None or routine is None or routine.parent is not None or routine.function.parameters:
+        return False
+    keys = [
+        target.index
+        for node in routine.nodes
+        if isinstance(node, ir.Assign)
+        for target in node.targets
+        if isinstance(target, ir.Subscript) and last_part(target.value) == name
+    ]
+    return bool(keys) and all(_is_told_by_calls(key, _assigned_once(routine)) for key in keys)
+
+
+def _assigned_once(routine: Routine) -> dict[str, list[ir.Expression]]:
+    """What the assignments of the function give to its variables."""
+    found: dict[str, list[ir.Expression]] = {}
+    for node in routine.nodes:
+        if isinstance(node, ir.Assign) and node.value is not None:
+            for target in node.targets:
+                if isinstance(target, ir.Name):
+                    found.setdefault(target.id, []).append(node.value)
+    return found
+
+
+def _is_told_by_calls(key: ir.Expression, assigned: dict[str, list[ir.Expression]]) -> bool:
+    """Whether all that the key is made of comes out of functions that are called by their names."""
+    pending, seen = [key], {""}
+    while pending:
+        parts = list(in_scope(pending.pop()))
+        called = {id(part.function) for part in parts if isinstance(part, ir.Call)}
+        for part in parts:
+            if isinstance(part, ir.Name) and id(part) not in called and part.id not in seen:
+                if part.id not in assigned:
+                    return False
+                seen.add(part.id)
+                pending += assigned[part.id]
+    return True
+
+
+def _is_a_balance(evidence: Evidence, story: Story) -> bool:
+    """Whether amounts are added under the key and taken off again: they are of the items, which the key has many of."""
+    name = cache_name(story.insertion.cache)
+    changes = [
+        node
+        for routine in evidence.outline.routines.values()
+        for node in routine.nodes
+        if isinstance(node, ir.Assign | ir.Augment) and _changes_an_entry(node, name)
+    ]
+    sums = [node for node in changes if isinstance(node, ir.Augment)]
+    is_counted = all(isinstance(node.value, ir.Constant) for node in sums)
+    return sums == changes and {node.operator for node in sums} == {"+", "-"} and not is_counted
+
+
+def _changes_an_entry(node: ir.Assign | ir.Augment, name: str | None) -> bool:
+    targets = node.targets if isinstance(node, ir.Assign) else (node.target,)
+    return any(isinstance(target, ir.Subscript) and last_part(target.value) == name for target in targets)
+
+
 _QUESTIONS = (
     _is_of_what_its_owner_has,
     _is_of_its_owner,
     _only_logs,
     _is_memo_of_plain_data,
+    _is_handed_in_by_nobody,
+    _is_a_balance,
 )
