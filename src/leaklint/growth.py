@@ -353,6 +353,21 @@ def item_of(evidence: Evidence, story: Story) -> str | None:
         name = _item_name(hole) if not _is_of_a_function(hole) else None
         if name is not None and not ITEM_WORDS.isdisjoint(words_of(name)):
             return name
+    return _item_variable(story.insertion)
+
+
+def _item_variable(insertion: Insertion) -> str | None:
+    """The variable that the key is in, where it is a position in what came in, which has no name of its own."""
+    parts = holes(insertion.key)
+    is_position = len(parts) == 1 and _item_name(parts[0]) is None
+    if not is_position or not any(isinstance(part, Element) for part in within(parts[0])):
+        return None
+    for source in insertion.written.sources:
+        match source:
+            case Applied(function="variable", arguments=(Text(value=name), *_)):
+                named = words_of(name)
+                if not ITEM_WORDS.isdisjoint(named) and _FUNCTIONS.isdisjoint(named):
+                    return name
     return None
 
 
