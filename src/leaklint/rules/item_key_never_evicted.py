@@ -6,6 +6,10 @@ The key comes with each item that is worked on: the id of a message, a session, 
 to an object that lives through many of them, it only grows, and nothing shows that its keys come from a closed set.
 Unlike the rules that are on by default this one has no evidence that the author meant the entry to go; it asks.
 
+What is taken for closed, and for small: keys of what the object was made with, or of the object itself; identifiers of
+functions; keys that a function without parameters makes of what it asks for; memos of numbers, texts and truth values;
+marks that keep a message from being logged twice; sums to which amounts are added and from which they are taken off.
+
 ## Why
 
 Half of the leaks found in released code for language models and web services were of this kind: the mapping was simply

@@ -6,7 +6,8 @@ A cleanup goes through all keys of a long-lived mapping or set and evicts those 
 pattern, or have the operation's id as one of their parts. A sweep by age, by size or by the state of the value is
 something else and stays silent, also if it is one of a part of the keys; so does whatever takes all entries, and a
 function that empties other containers as a whole beside. The container must be one that lives through many operations:
-where there is one, its own entries are all that a scan tests.
+where there is one, its own entries are all that a scan tests. Where the keys are tuples and a part of them is compared
+as a whole, no pattern can break: that is a matter only for operations that scan at their own end.
 
 ## Why
 
@@ -92,7 +93,7 @@ from leaklint.outline import Routine, label_of
 from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.telling import code, words
-from leaklint.values import Element, within
+from leaklint.values import Element, Group, within
 
 _ITERATED = frozenset("copy frozenset iter keys list reversed set sorted tuple".split())
 _BEGINNINGS = frozenset({"startswith", "endswith"})
@@ -135,7 +136,7 @@ def check(evidence: Evidence) -> Iterable[Report]:
                     scans[name] = list(_scans(routine))
                 for scan in scans.get(name, ()):
                     picking = _picking_test(scan, eviction, name, evidence)
-                    if picking is not None:
+                    if picking is not None and not _only_costs(picking, story, walk, eviction):
                         yield _report(evidence, story, eviction, Place(name, scan.spot), picking)
 
 
@@ -146,9 +147,22 @@ def _is_bounded(evidence: Evidence, eviction: Eviction) -> bool:
 
 def _is_for_many(evidence: Evidence, walk: Walk, eviction: Eviction) -> bool:
     """Whether the container has entries of other operations: its owner lives long, or each cleans up after itself."""
+    return _cleans_up(walk, eviction) or outlives_operations(evidence, eviction.cache)
+
+
+def _cleans_up(walk: Walk, eviction: Eviction) -> bool:
+    """Whether it is the end of an operation that has put something in."""
     inserted = any(may_be_same_cache(insertion.cache, eviction.cache) for insertion in walk.insertions)
-    cleans_up = inserted and eviction.is_final
-    return cleans_up or outlives_operations(evidence, eviction.cache)
+    return inserted and eviction.is_final
+
+
+def _only_costs(test: ir.Expression, story: Story, walk: Walk, eviction: Eviction) -> bool:
+    """Whether a part of a tuple is compared as a whole, and not by each operation at its end.
+
+    No change of a pattern makes such a scan miss its keys, and somebody who invalidates now and then can afford it.
+    """
+    is_whole = isinstance(test, ir.Compare) and test.operator in ("==", "!=")
+    return is_whole and isinstance(story.insertion.key, Group) and not _cleans_up(walk, eviction)
 
 
 def _empties_others(walk: Walk, eviction: Eviction, function: str) -> bool:
