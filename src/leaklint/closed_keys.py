@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from leaklint import ir
 from leaklint.evidence import Evidence, Story
-from leaklint.flow.events import Insertion
+from leaklint.flow.events import Insertion, Place
 from leaklint.growth import is_shared, words_of
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.may_raise import LOGGING_METHODS
@@ -25,9 +25,11 @@ from leaklint.values import (
     Field,
     Instance,
     Item,
+    Parameter,
     Result,
     Value,
     holes,
+    involved,
     within,
 )
 
@@ -228,6 +230,32 @@ def _is_told_by_calls(key: ir.Expression, assigned: dict[str, list[ir.Expression
     return True
 
 
+def _is_listed(evidence: Evidence, story: Story) -> bool:
+    """Whether the keys are what a listing has that is asked for without saying of what: all there is, each time."""
+    insertion = story.insertion
+    parts = holes(insertion.key)
+    listed = [part for hole in parts for part in within(hole) if isinstance(part, Element) and _is_of_a_listing(part)]
+    if not parts or any(not any(part in listed for part in within(hole)) for hole in parts):
+        return False
+    return not any(_goes_on(evidence, place) for place in (insertion.place, *insertion.stack))
+
+
+def _is_of_a_listing(element: Element) -> bool:
+    iterable = element.iterable
+    while isinstance(iterable, Field):
+        iterable = iterable.base
+    if not isinstance(iterable, Result) or len(iterable.inputs) > iterable.callee.count("."):
+        return False
+    return not any(isinstance(part, Parameter | Element) for given in iterable.inputs for part in involved(given))
+
+
+def _goes_on(evidence: Evidence, place: Place) -> bool:
+    """Whether it stands in a loop that goes on with what comes in: that is a stream and no listing."""
+    routine = evidence.outline.routines.get(place.function)
+    loops = (node for node in routine.nodes if isinstance(node, ir.While | ir.For)) if routine is not None else ()
+    return any((isinstance(loop, ir.While) or loop.is_async) and loop.at.contains(place.at) for loop in loops)
+
+
 def _is_a_balance(evidence: Evidence, story: Story) -> bool:
     """Whether amounts are added under the key and taken off again: they are of the items, which the key has many of."""
     name = cache_name(story.insertion.cache)
@@ -253,5 +281,6 @@ _QUESTIONS = (
     _only_logs,
     _is_memo_of_plain_data,
     _is_handed_in_by_nobody,
+    _is_listed,
     _is_a_balance,
 )
