@@ -29,7 +29,6 @@ from leaklint.values import (
     Result,
     Value,
     holes,
-    involved,
     within,
 )
 
@@ -201,10 +200,10 @@ def _is_handed_in_by_nobody(evidence: Evidence, story: Story) -> bool:
         for target in node.targets
         if isinstance(target, ir.Subscript) and last_part(target.value) == name
     ]
-    return bool(keys) and all(_is_told_by_calls(key, _assigned_once(routine)) for key in keys)
+    return bool(keys) and all(_is_told_by_calls(key, _assigned_to(routine)) for key in keys)
 
 
-def _assigned_once(routine: Routine) -> dict[str, list[ir.Expression]]:
+def _assigned_to(routine: Routine) -> dict[str, list[ir.Expression]]:
     """What the assignments of the function give to its variables."""
     found: dict[str, list[ir.Expression]] = {}
     for node in routine.nodes:
@@ -246,7 +245,18 @@ def _is_of_a_listing(element: Element) -> bool:
         iterable = iterable.base
     if not isinstance(iterable, Result) or len(iterable.inputs) > iterable.callee.count("."):
         return False
-    return not any(isinstance(part, Parameter | Element) for given in iterable.inputs for part in involved(given))
+    return all(map(_is_asked_for_all, iterable.inputs))
+
+
+def _is_asked_for_all(receiver: Value) -> bool:
+    """Whether it is what the object has, or opens itself by a class, and nothing that came in."""
+    match receiver:
+        case Field(base=base):
+            return _is_asked_for_all(base)
+        case Result(callee=callee):
+            return any(part[:1].isupper() for part in callee.split("."))
+        case _:
+            return not any(isinstance(part, Parameter | Element) for part in within(receiver))
 
 
 def _goes_on(evidence: Evidence, place: Place) -> bool:
@@ -254,6 +264,32 @@ def _goes_on(evidence: Evidence, place: Place) -> bool:
     routine = evidence.outline.routines.get(place.function)
     loops = (node for node in routine.nodes if isinstance(node, ir.While | ir.For)) if routine is not None else ()
     return any((isinstance(loop, ir.While) or loop.is_async) and loop.at.contains(place.at) for loop in loops)
+
+
+def _is_of_definitions(evidence: Evidence, story: Story) -> bool:
+    """Whether the value is made of what was asked to be a function or a class: the program defines so many of these."""
+    name, routine = cache_name(story.insertion.cache), evidence.outline.routines.get(story.insertion.place.function)
+    checked = _checked_definitions(routine) if routine is not None else set()
+    if routine is None or not checked:
+        return False
+    kept = [
+        node.value
+        for node in routine.nodes
+        if isinstance(node, ir.Assign) and node.value is not None and _changes_an_entry(node, name)
+    ]
+    assigned = _assigned_to(routine)
+    made = [*kept, *(value for one in kept if isinstance(one, ir.Name) for value in assigned.get(one.id, ()))]
+    return any(isinstance(part, ir.Name) and part.id in checked for value in made for part in in_scope(value))
+
+
+def _checked_definitions(routine: Routine) -> set[str]:
+    """The variables that the routine asks `inspect` about: `inspect.isclass(loaded)`."""
+    return {
+        call.arguments[0].value.id
+        for call in routine.nodes
+        if isinstance(call, ir.Call) and last_part(call.function) in ("isclass", "isfunction", "ismethod")
+        if call.arguments and isinstance(call.arguments[0].value, ir.Name)
+    }
 
 
 def _is_a_balance(evidence: Evidence, story: Story) -> bool:
@@ -282,5 +318,6 @@ _QUESTIONS = (
     _is_memo_of_plain_data,
     _is_handed_in_by_nobody,
     _is_listed,
+    _is_of_definitions,
     _is_a_balance,
 )

@@ -359,8 +359,7 @@ def item_of(evidence: Evidence, story: Story) -> str | None:
 def _item_variable(insertion: Insertion) -> str | None:
     """The variable that the key is in, where it is a position in what came in, which has no name of its own."""
     parts = holes(insertion.key)
-    is_position = len(parts) == 1 and _item_name(parts[0]) is None
-    if not is_position or not any(isinstance(part, Element) for part in within(parts[0])):
+    if len(parts) != 1 or not _is_position(parts[0]):
         return None
     for source in insertion.written.sources:
         match source:
@@ -369,6 +368,14 @@ def _item_variable(insertion: Insertion) -> str | None:
                 if not ITEM_WORDS.isdisjoint(named) and _FUNCTIONS.isdisjoint(named):
                     return name
     return None
+
+
+def _is_position(value: Value) -> bool:
+    match value:
+        case Item(base=base, index=Constant()):
+            return any(isinstance(part, Element) for part in within(base))
+        case _:
+            return False
 
 
 _FUNCTIONS = frozenset("fn fns func funcs function functions".split())

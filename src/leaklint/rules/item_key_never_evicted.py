@@ -7,8 +7,8 @@ to an object that lives through many of them, it only grows, and nothing shows t
 Unlike the rules that are on by default this one has no evidence that the author meant the entry to go; it asks.
 
 What is taken for closed, and for small: keys of what the object was made with, or of the object itself; identifiers of
-functions; keys that a function without parameters makes of what it asks for, and of what a listing has that is asked
-for without saying of what; memos of numbers, texts and truth values; marks that keep a message from being logged twice;
+functions, and what `inspect` is asked to say so of; keys that a function without parameters makes of what it asks for;
+what a listing has that is asked for without saying of what; memos of numbers, texts and truth values; marks that keep a message from being logged twice;
 sums to which amounts are added and from which they are taken off.
 
 ## Why
