@@ -8,8 +8,8 @@ Unlike the rules that are on by default this one has no evidence that the author
 
 What is taken for closed, and for small: keys of what the object was made with, or of the object itself; identifiers of
 functions, and what `inspect` is asked to say so of; keys that a function without parameters makes of what it asks for;
-what a listing has that is asked for without saying of what; memos of numbers, texts and truth values; marks that keep a message from being logged twice;
-sums to which amounts are added and from which they are taken off.
+what a listing has that is asked for without saying of what; memos of numbers, texts and truth values; marks that keep a
+message from being logged twice; sums to which amounts are added and from which they are taken off.
 
 ## Why
 
