@@ -4,7 +4,8 @@
 
 Somewhere the code closes, cancels or stops the values of a long-lived mapping when it evicts them. Another eviction of
 the same mapping takes a value out and drops it as it is: `del cache[key]`, a `pop` whose result nobody takes, a
-`clear()`. A value that is returned, handed on, closed before or after, or that has ended by itself, is silent.
+`clear()`. A value that is returned, handed on, closed before or after, or that has ended by itself, is silent, and so is
+a function that sets several variables of the module back to what they begin with.
 
 ## Why
 
@@ -164,6 +165,8 @@ def _is_cared_for(eviction: Eviction, method: str, evidence: Evidence) -> bool:
         routines = [routine for f in functions if (routine := evidence.outline.routines.get(f)) is not None]
         if any(_ends_something(routine) or _has_ended(routine) for routine in routines):
             return True
+        if other.key is None and any(_sets_the_module_back(routine, evidence) for routine in routines):
+            return True
         if any(_reads_a_value(routine, name, eviction) for routine in routines):
             return True
         if _is_its_own_work(routines, eviction, evidence):
@@ -204,6 +207,38 @@ def _is_an_end(node: msgspec.Struct) -> bool:
             return is_ending(last_part(function) or "")
         case ir.With(items=items):
             return any(isinstance(item.context, ir.Name) for item in items)
+        case _:
+            return False
+
+
+def _sets_the_module_back(routine: Routine, evidence: Evidence) -> bool:
+    """Whether several variables of the module get what they begin with: between tests, or in a forked process."""
+    begun = {
+        target.id: node.value
+        for node in evidence.module.body
+        if isinstance(node, ir.Assign)
+        for target in node.targets
+        if isinstance(target, ir.Name)
+    }
+    set_back = {
+        target.id
+        for node in routine.nodes
+        if isinstance(node, ir.Assign)
+        for target in node.targets
+        if isinstance(target, ir.Name) and target.id in routine.function.global_names
+        if _is_the_same_beginning(node.value, begun.get(target.id))
+    }
+    return len(set_back) > 1
+
+
+def _is_the_same_beginning(value: ir.Expression | None, begun: ir.Expression | None) -> bool:
+    match value, begun:
+        case ir.Constant(value=one), ir.Constant(value=other):
+            return one == other
+        case ir.Mapping(pairs=()), ir.Mapping(pairs=()):
+            return True
+        case ir.Call(function=one, arguments=()), ir.Call(function=other, arguments=()):
+            return last_part(one) == last_part(other)
         case _:
             return False
 
