@@ -4,8 +4,8 @@
 
 Somewhere the code closes, cancels or stops the values of a long-lived mapping when it evicts them. Another eviction of
 the same mapping takes a value out and drops it as it is: `del cache[key]`, a `pop` whose result nobody takes, a
-`clear()`. A value that is returned, handed on, closed before or after, or that has ended by itself, is silent, and so is
-a function that sets several variables of the module back to what they begin with.
+`clear()`. A value that is returned, handed on, closed before or after, or that has ended by itself, is silent, and so
+is a function that sets several variables of the module back to what they begin with.
 
 ## Why
 
