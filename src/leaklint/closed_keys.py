@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from leaklint import ir
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.flow.events import Insertion, Place
 from leaklint.growth import is_shared, words_of
 from leaklint.ir_walk import in_scope, last_part
@@ -17,6 +17,7 @@ from leaklint.may_raise import LOGGING_METHODS
 from leaklint.outline import Routine
 from leaklint.own_keys import is_given_once
 from leaklint.same_caches import cache_name
+from leaklint.stories import Story
 from leaklint.usage import MAKES_THE_OBJECT, keeps_its_entries
 from leaklint.values import (
     Constant,

@@ -1,7 +1,7 @@
-"""What the walks tell about each insertion: where its entry stays, what evicts it, what only tries to.
+"""What is known of a module: the stories of all walks, and what they say together.
 
-The rules ask here. A :class:`Story` is one insertion as seen from one function; the module-wide questions (is the cache
-bounded, does another function evict such keys?) are answered from the stories of all walks.
+The rules ask here. The module-wide questions (is the cache bounded, does another function evict such keys?) are answered
+from the stories of all walks.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ import msgspec
 from leaklint import ir
 from leaklint.bounds import bounded_containers
 from leaklint.containers import Kind, kind_of_value
-from leaklint.flow.caches import is_changed_since, match_keys
-from leaklint.flow.events import Birth, Eviction, Exit, Held, Insertion, Mark, Place, Release, Removal, Stack, Walk
+from leaklint.flow.caches import is_changed_since
+from leaklint.flow.events import Eviction, Insertion, Place, Release, Stack, Walk
 from leaklint.flow.walk import unused_routines, walk_module
 from leaklint.ir_walk import assigned_attributes
-from leaklint.keys import Match, compare, is_of_code, shares_a_part
+from leaklint.keys import is_of_code, shares_a_part
 from leaklint.link import Linked
 from leaklint.lives import Life, is_brief, life
 from leaklint.outline import Outline, Routine, family, label_of, outline
 from leaklint.same_caches import ByCache, cache_name, may_be_same_cache, owner_of
+from leaklint.stories import Story, is_constant, is_kept, outer_caches, set_anew, stories_of
 from leaklint.usage import counters, ends_a_life, growing
-from leaklint.values import Element, Entry, Field, Global, Parameter, Result, Value, holes, mentions, word
+from leaklint.values import Element, Parameter, Result, Value, mentions, word
 
 Answer = TypeVar("Answer")
 
@@ -45,30 +46,6 @@ def once_per_cache(question: Callable[[Evidence, Value], Answer]) -> Callable[[E
         return known[cache]
 
     return asked
-
-
-class Story(msgspec.Struct, frozen=True):
-    """One insertion as seen from one function, with all that happens to its entry."""
-
-    walk: Walk
-    insertion: Insertion
-    stays: tuple[tuple[Exit, Held], ...]
-    """The exits at which the entry is still in."""
-    removals: tuple[Removal, ...]
-    sibling_removals: tuple[Removal, ...]
-    """Removals of the same key where it was inserted at the same place on another path."""
-    attempts: tuple[tuple[Eviction, Match], ...]
-    """Evictions from the same cache in the same walk, and whether they are of the same key."""
-
-    @property
-    def birth(self) -> Birth:
-        """Where the key was built; where it is inserted, if it was not built from parts."""
-        known = self.walk.births_by_key.get(self.insertion.key)
-        return known or Birth(self.insertion.place, self.insertion.stack)
-
-    def is_same_operation(self, other: Story) -> bool:
-        """Whether the other one is of the same walk, which came here on the same way."""
-        return self.walk is other.walk and self.insertion.stack == other.insertion.stack
 
 
 class Evidence(msgspec.Struct, frozen=True, dict=True):
@@ -104,8 +81,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def open_stories(self) -> tuple[Story, ...]:
         """The stories whose keys may be more than the code has names: a program's own code is finite."""
-        is_constant = functools.partial(_is_constant, set_anew=_set_anew(self.outline))
-        return tuple(story for story in self.stories if not is_of_code(story.insertion.key, is_constant))
+        is_one = functools.partial(is_constant, variables=set_anew(self.outline))
+        return tuple(story for story in self.stories if not is_of_code(story.insertion.key, is_one))
 
     @cached_property
     def evictions(self) -> ByCache[tuple[Walk, Eviction]]:
@@ -143,7 +120,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         found: dict[Place, list[Story]] = {}
         for story in self.stories:
             others = found.setdefault(story.insertion.place, [])
-            if len(others) < 2 and not any(other.is_same_operation(story) for other in others) and _is_kept(story):
+            if len(others) < 2 and not any(other.is_same_operation(story) for other in others) and is_kept(story):
                 others.append(story)
         return found
 
@@ -264,13 +241,6 @@ def _is_new(node: msgspec.Struct) -> bool:
     return node.value is None or (not is_choice and kind_of_value(node.value) in (Kind.MAPPING, Kind.SET))
 
 
-def _is_kept(story: Story) -> bool:
-    """Whether the entry stays in on a way out without an exception; what its accessor does for all does not count."""
-    if story.walk.function == story.insertion.place.function:
-        return False
-    return any(way_out.kind != "raise" for way_out, _ in story.stays)
-
-
 def _kept(walk: Walk) -> Iterator[Release]:
     if not ends_a_life(walk.function):
         ways_out = (way_out for way_out in walk.exits if way_out.kind != "raise")
@@ -283,9 +253,9 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
     bounded = bounded_containers(module) | (linked.bounded if linked is not None else frozenset())
     begun = walk_module(found)
     walks = tuple(walk for walk in begun if walk.is_complete)
-    set_anew = _set_anew(found)
-    stories = tuple(story for walk in walks for story in _stories(walk, set_anew))
-    cut = tuple(story for walk in begun if not walk.is_complete for story in _stories(walk, set_anew))
+    variables = set_anew(found)
+    stories = tuple(story for walk in walks for story in stories_of(walk, variables))
+    cut = tuple(story for walk in begun if not walk.is_complete for story in stories_of(walk, variables))
     lines = tuple(line.encode(errors="replace") for line in _LINE_END.split(text))
     names = (walk.function.partition("@")[0] for walk in begun if not walk.is_complete and not label_of(walk.function))
     given_up = tuple(dict.fromkeys(names))
@@ -305,80 +275,6 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
     )
 
 
-def _set_anew(found: Outline) -> set[str]:
-    """The module's variables that its functions set."""
-    return {name for routine in found.routines.values() for name in routine.function.global_names}
-
-
-def _stories(walk: Walk, set_anew: set[str]) -> list[Story]:
-    """The insertions of a walk, but for those whose key is one for all; `set_anew` are variables that functions set."""
-    stays: dict[Insertion, list[tuple[Exit, Held]]] = {insertion: [] for insertion in walk.insertions}
-    for way_out in walk.exits:
-        for held in way_out.held:
-            stays[held.insertion].append((way_out, held))
-    removals: dict[Insertion, list[Removal]] = {}
-    by_spot: dict[tuple[Place, Value], list[Removal]] = {}
-    for removal in walk.removals:
-        removals.setdefault(removal.insertion, []).append(removal)
-        by_spot.setdefault((removal.insertion.place, removal.insertion.cache), []).append(removal)
-    evictions = ByCache((eviction.cache, eviction) for eviction in walk.evictions)
-    return [
-        Story(
-            walk=walk,
-            insertion=insertion,
-            stays=tuple(kept),
-            removals=tuple(removals.get(insertion, ())),
-            sibling_removals=tuple(
-                removal
-                for removal in by_spot.get((insertion.place, insertion.cache), ())
-                if compare(removal.insertion.key, insertion.key) is Match.SAME
-            ),
-            attempts=tuple(
-                (eviction, _match(eviction, insertion))
-                for eviction in evictions.exactly(insertion.cache, *_outer_caches(insertion.cache))
-            ),
-        )
-        for insertion, kept in stays.items()
-        if not all(_is_thread_number(hole) or _is_constant(hole, set_anew) for hole in holes(insertion.key))
-    ]
-
-
-def _is_constant(value: Value, set_anew: set[str]) -> bool:
-    """Whether a variable of a module always stands for the same: a key of that name is one entry, and no item's."""
-    return isinstance(value, Global) and word(value.name) not in set_anew
-
-
-def _is_thread_number(value: Value) -> bool:
-    """Whether the value is the number of a thread: the system gives it to another one when the thread is gone."""
-    match value:
-        case Result(callee=callee):
-            return callee.rpartition(".")[2] in ("get_ident", "get_native_id")
-        case Field(base=Result(callee=callee), name="ident" | "native_id"):
-            return callee.rpartition(".")[2] in ("current_thread", "main_thread")
-        case _:
-            return False
-
-
-def _match(eviction: Eviction, insertion: Insertion) -> Match:
-    if eviction.key is None or eviction.is_filtered:
-        return Match.SAME if eviction.key is None else Match.UNKNOWN
-    if eviction.cache != insertion.cache:
-        asks_about_it = any(mentions(value, insertion.cache) for guard in eviction.around for value in guard.asked)
-        return Match.DIFFERENT if asks_about_it else Match.UNKNOWN
-    if is_changed_since(eviction, insertion):
-        return Match.DIFFERENT
-    return match_keys(eviction, insertion)
-
-
-def _outer_caches(inner: Value) -> list[Value]:
-    """The containers that hold the container as an entry's value, or hold one that does."""
-    found: list[Value] = []
-    while isinstance(inner, Entry):
-        inner = inner.cache
-        found.append(inner)
-    return found
-
-
 def evictions_elsewhere(
     evidence: Evidence, story: Story, *, even_unused: bool = False, even_outer: bool = False
 ) -> list[Eviction]:
@@ -390,7 +286,7 @@ def evictions_elsewhere(
     own = {eviction.place for eviction, _ in story.attempts}
     found = [*evidence.foreign_evictions.may_be(story.insertion.cache)]
     if even_outer:
-        outer = _outer_caches(story.insertion.cache)
+        outer = outer_caches(story.insertion.cache)
         found += [pair for cache in outer for pair in evidence.foreign_evictions.exactly(cache)]
     return [
         eviction
@@ -473,36 +369,6 @@ def shared_depth(left: Stack, right: Stack) -> int:
 def place_at(stack: Stack, place: Place, depth: int) -> Place:
     """Where an event stands in the function `depth` calls deep: itself, or the call that leads to it."""
     return stack[depth] if depth < len(stack) else place
-
-
-def guilty_jump(story: Story, held: Held, *, function: str | None = None) -> Mark | None:
-    """The early exit that skips the eviction: one after the insertion that no evicting path takes.
-
-    It stands in a function that the way to the eviction leads through; what other functions return is their own affair.
-    A `return` that gives the entry's value to the caller is no such exit, nor is one that asks about an entry which is
-    built up over many calls.
-    """
-    harmless = {
-        (mark.kind, mark.place) for removal in (*story.removals, *story.sibling_removals) for mark in removal.history
-    }
-    known = (*story.removals, *story.sibling_removals)
-    on_the_way = {place.function for removal in known for place in (*removal.eviction.stack, removal.eviction.place)}
-    has_raised = False
-    for mark in held.history:
-        has_raised = has_raised or mark.kind == "raise"
-        if mark.place.function not in (on_the_way if function is None else {function}):
-            continue
-        if has_raised and not mark.in_handler:
-            # What follows a swallowed exception is not to blame for what the exception left.
-            continue
-        if mark.kind != "raise" and (mark.kind, mark.place) not in harmless and not mark.is_meant:
-            return mark
-    return None
-
-
-def raised_in(history: tuple[Mark, ...]) -> bool:
-    """Whether an exception belongs to the history."""
-    return any(mark.kind == "raise" for mark in history)
 
 
 def parameter_of(value: Value | None) -> Parameter | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from leaklint import ir
 from leaklint.endings import is_ending, names_what_it_ends
-from leaklint.evidence import Evidence, Story, is_bounded, once_per_cache
+from leaklint.evidence import Evidence, is_bounded, once_per_cache
 from leaklint.fixed_keys import has_fixed_keys
 from leaklint.flow.events import Eviction, Insertion, Release, Walk
 from leaklint.identities import is_identity
@@ -21,6 +21,7 @@ from leaklint.keys import Match, compare
 from leaklint.model import Span
 from leaklint.outline import Blueprint, Routine, ancestry, heirs, label_of
 from leaklint.same_caches import cache_name, may_be_same_cache
+from leaklint.stories import Story
 from leaklint.usage import ends_a_life, looked_up, only_filled
 from leaklint.values import (
     Applied,

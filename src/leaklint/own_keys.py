@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.growth import is_shared
+from leaklint.stories import Story
 from leaklint.usage import MAKES_THE_OBJECT
 from leaklint.values import Field, Instance, Value, holes
 

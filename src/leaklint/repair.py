@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from leaklint.evidence import raised_in
 from leaklint.growth import kept_releases
 from leaklint.keys import Match
 from leaklint.model import MODULES_APART, Edit, Fix
@@ -25,14 +24,15 @@ from leaklint.repairs.proof import prove
 from leaklint.repairs.refusal import Refusal
 from leaklint.repairs.surgery import combine
 from leaklint.source import SourceError, decode
+from leaklint.stories import raised_in
 from leaklint.values import spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from leaklint.analyze import Analysis
-    from leaklint.evidence import Story
     from leaklint.rule import Report
+    from leaklint.stories import Story
 
 UNPROVEN = "the repairs that were tried do not end the leak, or begin another"
 TOO_MUCH = "there is so much code, or so much to repair, that proving more would take too long"

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.flow.events import Eviction, Place
+from leaklint.stories import Story
 
 
 class Note(msgspec.Struct, frozen=True):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.flow.events import Eviction, Mark
 from leaklint.model import Span
 from leaklint.rule import Note, Report
+from leaklint.stories import Story
 from leaklint.values import Element, Result, Value, spell, within, word
 
 LONGEST_QUOTE = 72

@@ -35,10 +35,10 @@ from leaklint.repairs.refusal import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leaklint.evidence import Story
     from leaklint.flow.events import Eviction, Stack
     from leaklint.model import Span
     from leaklint.repairs.layout import Layout
+    from leaklint.stories import Story
 
 _LOCK_NAME = re.compile(r"lock|mutex|guard|sem(aphore)?$|cond(ition)?$", re.IGNORECASE)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leaklint import ir
-from leaklint.evidence import Story, place_at, shared_depth
+from leaklint.evidence import place_at, shared_depth
 from leaklint.flow.events import Place, Stack
 from leaklint.model import Span
 from leaklint.repairs.find import function_of, statement_around
 from leaklint.repairs.refusal import RefusedError
+from leaklint.stories import Story
 
 if TYPE_CHECKING:
     from leaklint.repairs.intent import Intent

@@ -68,10 +68,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leaklint.evidence import Evidence, Story, evictions_elsewhere, is_bounded, is_shutdown
+from leaklint.evidence import Evidence, evictions_elsewhere, is_bounded, is_shutdown
 from leaklint.flow.events import Eviction
 from leaklint.keys import Match, agrees_by_name, compare, is_base_of
 from leaklint.rule import Report, Rule
+from leaklint.stories import Story
 from leaklint.telling import code, eviction_note, eviction_words, key_trace, key_words
 from leaklint.values import Value, holes, is_derived, last_name
 

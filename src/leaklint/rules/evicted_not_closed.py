@@ -69,7 +69,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.endings import is_ending
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.flow.events import Eviction, Insertion, Place, Release, Walk
 from leaklint.flow.releases import REPLACED, WITH
 from leaklint.ir_walk import below, last_part
@@ -77,6 +77,7 @@ from leaklint.keys import Match, compare
 from leaklint.outline import Routine, label_of
 from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name
+from leaklint.stories import Story
 from leaklint.telling import code, eviction_words
 from leaklint.values import Closure, Element, Parameter, Result, Value, involved, within
 

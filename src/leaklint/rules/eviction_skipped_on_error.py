@@ -60,22 +60,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leaklint import ir
-from leaklint.evidence import (
-    Evidence,
-    Story,
-    evictions_elsewhere,
-    guilty_jump,
-    is_bounded,
-    place_at,
-    raised_in,
-    shared_depth,
-)
+from leaklint.evidence import Evidence, evictions_elsewhere, is_bounded, place_at, shared_depth
 from leaklint.flow.events import Eviction, Held, Mark, Removal
 from leaklint.flow.loops import is_endless
 from leaklint.ir_walk import in_scope
 from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Report, Rule
 from leaklint.same_caches import cache_name, may_be_same_cache
+from leaklint.stories import Story, guilty_jump, raised_in
 from leaklint.task_groups import fails_with_its_owner
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
 from leaklint.usage import asked_for_truth

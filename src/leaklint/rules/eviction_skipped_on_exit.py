@@ -54,12 +54,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leaklint import ir
-from leaklint.evidence import Evidence, Story, evictions_elsewhere, guilty_jump, is_bounded, raised_in, shared_depth
+from leaklint.evidence import Evidence, evictions_elsewhere, is_bounded, shared_depth
 from leaklint.flow.events import Eviction, Guard, Held, Insertion, Mark, Removal
 from leaklint.ir_walk import last_part
 from leaklint.keys import Match
 from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Note, Report, Rule
+from leaklint.stories import Story, guilty_jump, raised_in
 from leaklint.telling import code, eviction_note, key_trace, key_words
 from leaklint.values import Constant, Entry, Global, Parameter, Text, Value, children, within
 

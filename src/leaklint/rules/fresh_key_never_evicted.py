@@ -70,13 +70,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leaklint import ir
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.flow.events import Insertion
 from leaklint.growth import NAMES_AN_OBJECT, counts_up, growing_stories, outlives_operations, why_fresh
 from leaklint.identities import is_identity, is_memo_of_objects
 from leaklint.ir_walk import last_part
 from leaklint.rule import Report, Rule
 from leaklint.same_caches import cache_name
+from leaklint.stories import Story
 from leaklint.telling import code, key_words, never_evicted
 from leaklint.values import Value, within
 

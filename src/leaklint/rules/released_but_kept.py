@@ -72,12 +72,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.flow.events import Place, Release
 from leaklint.growth import end_hook, growing_stories, kept_releases, outlives_operations, why_fresh
 from leaklint.model import Span
 from leaklint.outline import Routine
 from leaklint.rule import Note, Report, Rule
+from leaklint.stories import Story
 from leaklint.telling import code, key_trace, key_words, short
 
 

@@ -83,7 +83,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.containers import Kind
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.flow.caches import kind_of
 from leaklint.flow.events import Eviction, Place, Walk
 from leaklint.growth import outlives_operations
@@ -92,6 +92,7 @@ from leaklint.model import Span
 from leaklint.outline import Routine, label_of
 from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name, may_be_same_cache
+from leaklint.stories import Story
 from leaklint.telling import code, words
 from leaklint.values import Element, Group, within
 

@@ -69,7 +69,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.flow.events import Eviction, Walk
 from leaklint.growth import (
     counts_up,
@@ -82,6 +82,7 @@ from leaklint.growth import (
 from leaklint.keys import Match, compare
 from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name
+from leaklint.stories import Story
 from leaklint.telling import code, key_trace, key_words
 from leaklint.usage import asked_for_keys
 from leaklint.values import Element, Value, mentions, within

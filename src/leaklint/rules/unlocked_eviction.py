@@ -81,12 +81,13 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from leaklint import ir
-from leaklint.evidence import Evidence, Story
+from leaklint.evidence import Evidence
 from leaklint.flow.events import Eviction, Insertion, Place
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.outline import Routine, ancestry, heirs, label_of
 from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name
+from leaklint.stories import Story
 from leaklint.telling import code, eviction_words
 from leaklint.usage import SHUTDOWN_NAMES
 from leaklint.values import Field, Global, Instance, Value, spell

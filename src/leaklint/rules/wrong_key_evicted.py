@@ -54,19 +54,18 @@ import msgspec
 
 from leaklint.evidence import (
     Evidence,
-    Story,
     evictions_elsewhere,
     insertions_to_evict,
     is_bounded,
     is_shutdown,
     place_at,
-    raised_in,
     shared_depth,
 )
 from leaklint.flow.caches import is_changed_since
 from leaklint.flow.events import Eviction, Insertion, Place
 from leaklint.keys import Match, compare, is_base_of, shares_a_part
 from leaklint.rule import Report, Rule
+from leaklint.stories import Story, raised_in
 from leaklint.telling import code, eviction_note, eviction_words, key_trace, key_words
 from leaklint.values import Entry, Value, anonymous, as_entry, holes, is_derived, settled
 
