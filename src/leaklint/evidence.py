@@ -1,7 +1,6 @@
 """What is known of a module: the stories of all walks, and what they say together.
 
-The rules ask here. The module-wide questions (is the cache bounded, does another function evict such keys?) are answered
-from the stories of all walks.
+The rules ask here whether a cache is bounded, or another function evicts such keys.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from leaklint.growth import kept_releases
+from leaklint.ended_values import kept_releases
 from leaklint.keys import Match
 from leaklint.model import MODULES_APART, Edit, Fix
 from leaklint.repairs.bound_names import refuse_unbound

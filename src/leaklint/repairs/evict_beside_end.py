@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from leaklint import ir
+from leaklint.ended_values import kept_releases
 from leaklint.flow.releases import REPLACED
-from leaklint.growth import kept_releases
 from leaklint.ir_walk import below
 from leaklint.repairs.asked_for import is_asked_for
 from leaklint.repairs.carry import Swap

@@ -72,9 +72,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from leaklint.ended_values import kept_releases
 from leaklint.evidence import Evidence
 from leaklint.flow.events import Place, Release
-from leaklint.growth import end_hook, growing_stories, kept_releases, outlives_operations, why_fresh
+from leaklint.growth import end_hook, growing_stories, outlives_operations, why_fresh
 from leaklint.model import Span
 from leaklint.outline import Routine
 from leaklint.rule import Note, Report, Rule
