@@ -57,7 +57,7 @@ def truth_at(position: int) -> Truth:
 def judge(program: Program, truth: Truth) -> Verdict:
     """Lint, compare, repair, execute again, compare again."""
     source = decode(f"{program.id}.py", program.source.encode())
-    report = analyze.check(source)
+    report = analyze.check(source, repairs=False)
     findings = tuple(finding for finding in report.findings if finding.code in JUDGED)
     problems = [f"error: {error.message}" for error in report.errors]
     problems += _disagreement(program, truth, findings)
@@ -66,7 +66,8 @@ def judge(program: Program, truth: Truth) -> Verdict:
     outcome = analyze.repair(source, lambda finding: finding.code in JUDGED)
     repaired = outcome.data.decode()
     if repaired == program.source:
-        return Verdict(program, truth, findings, (*problems, *_without_repair(findings)))
+        told = tuple(finding for finding in analyze.check(source).findings if finding.code in JUDGED)
+        return Verdict(program, truth, findings, (*problems, *_without_repair(told)))
     problems += _repair_problems(program, truth, repaired, bool(outcome.left))
     return Verdict(program, truth, findings, tuple(problems), repaired)
 
@@ -97,7 +98,7 @@ def _repair_problems(program: Program, truth: Truth, repaired: str, partly: bool
         return [f"bad repair: {type(error).__name__}: {error}"]
     problems = []
     if not partly:
-        again = analyze.check(decode(f"{program.id}.py", repaired.encode())).findings
+        again = analyze.check(decode(f"{program.id}.py", repaired.encode()), repairs=False).findings
         problems += [f"still leaking: {run.label} leaves {', '.join(run.left)}" for run in after.leaking[:1]]
         problems += [f"still found: {finding.code} line {finding.span.line}" for finding in again[:1]]
     changes = [_change(old, new) for old, new in zip(truth.runs, after.runs, strict=False)]
