@@ -134,7 +134,7 @@ def _finding(code: str = "LKL102", refused: str | None = None) -> Finding:
 
 
 def _problems(monkeypatch: pytest.MonkeyPatch, it: Program, findings: list[Finding], repaired: str) -> list[str]:
-    def check(source: Source) -> FileReport:
+    def check(source: Source, *, repairs: bool = True) -> FileReport:
         return FileReport(source.path, tuple(findings) if source.text == it.source else ())
 
     def repair(source: Source, accept: object) -> Repaired:
