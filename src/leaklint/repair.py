@@ -40,7 +40,7 @@ UNCHANGED = "the code says already what a repair would make it say"
 UNKNOWN = "the code around it has a shape that no repair can handle yet"
 
 
-WORK_ALLOWED = 1_200_000
+WORK_ALLOWED = 450_000
 """How much a file's repairs may cost, in expressions evaluated; what is left then is told without one.
 
 To read and compare a byte takes about as long as to evaluate an expression.
