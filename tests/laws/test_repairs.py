@@ -10,6 +10,8 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from laws.fixtures import FIXED, FIXTURES, every_fixture, repaired, repaired_of, report, report_of
 from leaklint.analyze import repair
 from leaklint.source import decode
@@ -44,6 +46,7 @@ def test_each_golden_file_has_its_fixture() -> None:
     assert {path.name for path in FIXED.glob("*")} <= {path.name for path in FIXTURES[0].parent.glob("*.py")}
 
 
+@pytest.mark.no_cover
 @every_fixture
 def test_repairing_twice_is_repairing_once(path: Path) -> None:
     once = repaired(path).data
@@ -73,6 +76,7 @@ def test_each_finding_has_a_repair_or_says_why_not(path: Path) -> None:
         assert (finding.fix is None) == bool(finding.fix_refused), finding.message
 
 
+@pytest.mark.no_cover
 @every_fixture
 def test_one_repair_alone_changes_its_own_edits_only(path: Path) -> None:
     source = decode(str(path), path.read_bytes())
