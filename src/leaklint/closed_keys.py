@@ -74,8 +74,7 @@ def _containers_of(iterable: Value) -> Iterator[Field]:
 
 def _is_given_whole(evidence: Evidence, name: str) -> bool:
     """Whether the constructor gives the attribute its value, and nothing is taken out of it for others to come in."""
-    places = evidence.assignments.get(name, ())
-    is_made_once = bool(places) and all(routine.function.name in MAKES_THE_OBJECT for routine, _ in places)
+    is_made_once = name in evidence.assignments and name not in evidence.set_later
     return is_made_once and keeps_its_entries(evidence.outline, name) and not evidence.project_evicts(name)
 
 

@@ -26,7 +26,7 @@ from leaklint.lives import Life, is_brief, life
 from leaklint.outline import Outline, Routine, family, label_of, outline
 from leaklint.same_caches import ByCache, cache_name, may_be_same_cache, owner_of
 from leaklint.stories import Story, is_constant, is_kept, outer_caches, set_anew, stories_of
-from leaklint.usage import counters, ends_a_life, growing
+from leaklint.usage import MAKES_THE_OBJECT, counters, ends_a_life, growing
 from leaklint.values import Element, Parameter, Result, Value, mentions, word
 
 Answer = TypeVar("Answer")
@@ -171,6 +171,14 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
                 for name in assigned_attributes(node):
                     found.setdefault(name, []).append((routine, node))
         return found
+
+    @cached_property
+    def set_later(self) -> frozenset[str]:
+        """Attributes that something else than what makes the object gives a value."""
+        places = self.assignments.items()
+        return frozenset(
+            name for name, found in places if any(r.function.name not in MAKES_THE_OBJECT for r, _ in found)
+        )
 
     @cached_property
     def made_anew(self) -> frozenset[str]:

@@ -92,8 +92,7 @@ def _named(expression: ir.Expression) -> Iterator[str | None]:
 
 def _is_given_once(evidence: Evidence, name: str | None) -> bool:
     """Whether only what makes the object gives the attribute a value."""
-    places = evidence.assignments.get(name or "", ())
-    return bool(places) and all(routine.function.name in MAKES_THE_OBJECT for routine, _ in places)
+    return name in evidence.assignments and name not in evidence.set_later
 
 
 def _adds_to(routine: Routine, name: str) -> bool:

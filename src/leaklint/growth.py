@@ -19,7 +19,7 @@ from leaklint.keys import Match, compare
 from leaklint.outline import Blueprint, Routine, ancestry, heirs, label_of
 from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.stories import Story
-from leaklint.usage import ends_a_life, looked_up, only_filled
+from leaklint.usage import MAKES_THE_OBJECT, ends_a_life, looked_up, only_filled
 from leaklint.values import (
     Applied,
     Constant,
@@ -51,8 +51,6 @@ LIVES_LONG = frozenset(
 
 NAMES_AN_OBJECT = "`id()` names an object that will be gone"
 """Why a key made by `id()` is a new one."""
-MAKES_THE_OBJECT = frozenset(["__init__", "__new__", "__post_init__"])
-"""Where a counter begins."""
 _STEPS = frozenset(["__anext__", "__next__"])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from leaklint.evidence import Evidence
 from leaklint.growth import is_shared
 from leaklint.stories import Story
-from leaklint.usage import MAKES_THE_OBJECT
 from leaklint.values import Field, Instance, Value, holes
 
 
@@ -22,7 +21,6 @@ def is_given_once(evidence: Evidence, part: Value) -> bool:
     """Whether the part of a key is an attribute that the object is given when it is made, and never after."""
     match part:
         case Field(base=Instance(), name=name):
-            places = evidence.assignments.get(name, ())
-            return all(routine.function.name in MAKES_THE_OBJECT for routine, _ in places)
+            return name not in evidence.set_later
         case _:
             return False

@@ -318,7 +318,7 @@ def _use_of_method(method: str) -> Use:
 
 
 MAKES_THE_OBJECT = frozenset(["__init__", "__new__", "__post_init__"])
-"""Where a counter begins."""
+"""Methods that make an object: where a counter begins, and what is given once is given."""
 
 
 def counters(outline: Outline) -> frozenset[str]:
