@@ -12,7 +12,8 @@ from leaklint.extract import extract
 from leaklint.outline import Outline, outline
 from leaklint.relevance import changes
 from leaklint.shared import containers_of_interest
-from leaklint.summaries import summarise
+from leaklint.summaries import concern_of as concern_in
+from leaklint.summaries import summarise, survey
 
 POOL = """\
 import shelf
@@ -137,7 +138,8 @@ def test_a_walk_begins_where_it_may_tell_something(method: str, is_telling: bool
         "    def report(self)",
     )
     found = outlined(text)
-    assert summarise(found, frozenset({"held"}))["Pool.run"].is_telling is is_telling
+    seen = survey(found)
+    assert summarise(seen, concern_in(seen, frozenset({"held"})))["Pool.run"].is_telling is is_telling
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from leaklint.flow import walk
 from leaklint.flow.dull import dull_statements
 from leaklint.outline import outline
 from leaklint.shared import containers_of_interest
-from leaklint.summaries import summarise
+from leaklint.summaries import concern_of, summarise, survey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,8 @@ class Pool:
 def is_passed_over(body: str) -> bool:
     found = outline(extract(ast.parse(METHOD.format(body=body)), "pool.py"))
     containers = containers_of_interest(found)
-    dull = dull_statements(found, containers, summarise(found, containers))
+    seen = survey(found)
+    dull = dull_statements(found, containers, summarise(seen, concern_of(seen, containers)))
     routine = found.routines["Pool.run"]
     return dull(routine.function.body[1], routine.name)
 

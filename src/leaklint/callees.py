@@ -11,6 +11,7 @@ import msgspec
 
 from leaklint import ir
 from leaklint.outline import Outline, Routine, label_of, method, renamed, resolve
+from leaklint.receivers import Receivers, classes_of, receivers
 from leaklint.values import word
 
 RUN_UNSEEN = ("__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
@@ -29,8 +30,10 @@ class Index(msgspec.Struct, frozen=True):
     """A method's name to the classes that define one, each with its routine."""
     nested: dict[tuple[str, str], list[str]]
     """A routine and a name to the routines of this name that are nested in it."""
-    receivers: dict[str, tuple[str | None, str | None]]
+    instances: dict[str, tuple[str | None, str | None]]
     """What each routine calls the instance or the class, and which class that is."""
+    receivers: Receivers
+    """What stands before the dots."""
 
 
 def index(outline: Outline) -> Index:
@@ -45,13 +48,13 @@ def index(outline: Outline) -> Index:
     for name, routine in outline.routines.items():
         if routine.parent is not None:
             nested.setdefault((routine.parent, routine.function.name), []).append(name)
-    receivers = {name: _receiver(routine, outline) for name, routine in outline.routines.items()}
+    instances = {name: _receiver(routine, outline) for name, routine in outline.routines.items()}
     words = {last: frozenset(names) for last, names in by_word.items()}
     defining: dict[str, list[tuple[str, str]]] = {}
     for blueprint in outline.classes.values():
         for method_name, name in blueprint.methods.items():
             defining.setdefault(method_name, []).append((blueprint.name, name))
-    return Index(outline, words, _kin(outline), defining, nested, receivers)
+    return Index(outline, words, _kin(outline), defining, nested, instances, receivers(outline, words))
 
 
 def callees(found: Index) -> dict[str, set[str]]:
@@ -101,17 +104,17 @@ def _named(found: Index, routine: Routine, node: msgspec.Struct) -> Iterator[str
     """The routines that one node of a routine may stand for, or run."""
     outline = found.outline
     match node:
-        case ir.Attribute(value=ir.Name(id=name), name=attribute) if name == found.receivers[routine.name][0]:
-            owner = found.receivers[routine.name][1]
+        case ir.Attribute(value=ir.Name(id=name), name=attribute) if name == found.instances[routine.name][0]:
+            owner = found.instances[routine.name][1]
             yield from _methods(found, owner, attribute)
             if attribute == "__class__":
                 yield from _run_by_heirs(found, owner)
         case ir.Attribute(value=ir.Call(function=ir.Name(id="super")), name=attribute):
-            yield from _methods(found, found.receivers[routine.name][1], attribute)
+            yield from _methods(found, found.instances[routine.name][1], attribute)
         case ir.Attribute(value=value, name=attribute):
             yield from _behind_a_dot(found, routine, value, attribute)
         case ir.Call(function=ir.Name(id=name)) | ir.WithItem(context=ir.Name(id=name)):
-            receiver, owner = found.receivers[routine.name]
+            receiver, owner = found.instances[routine.name]
             if name == receiver:
                 yield from _run_by_heirs(found, owner)
         case ir.Name(id=name):
@@ -135,7 +138,13 @@ def _behind_a_dot(found: Index, routine: Routine, value: ir.Expression, attribut
         if not label_of(routine.name) and value.id in outline.imports and not label_of(target):
             # A module that is not looked at.
             return
-    yield from found.by_word.get(attribute, ())
+    named = found.by_word.get(attribute, ())
+    classes = classes_of(found.receivers, value, routine) if named else None
+    if classes is None:
+        yield from named
+    else:
+        for owner in classes:
+            yield from _methods(found, owner, attribute)
 
 
 def _receiver(routine: Routine, outline: Outline) -> tuple[str | None, str | None]:

@@ -28,39 +28,55 @@ class Concern(msgspec.Struct, frozen=True):
     """Each routine to the containers that an entry may come into, by it or by what it calls."""
     empties: dict[str, frozenset[str]]
     """Each routine to the containers that an entry may go out of."""
-    ending: frozenset[str]
-    """Those that may end what is held, and those that call one of them."""
+    filling: dict[str, frozenset[str]]
+    """The routines that may fill one themselves, to the containers that an entry may come into by that."""
+    handed: dict[str, frozenset[str]]
+    """The last words of what is called with a container or an entry of one, to these containers."""
+    ends: dict[str, frozenset[str]]
+    """Each routine to the containers of which it may end what is held, itself or by what it calls."""
     giving: frozenset[str]
     """Those that name a container and give something back."""
 
     def acts(self, name: str) -> bool:
         """Whether anything becomes of an entry in the routine, or in what it calls."""
-        return bool(self.fills[name]) or bool(self.empties[name]) or name in self.ending
+        return bool(self.fills[name] or self.empties[name] or self.ends[name])
+
+    def lets_go(self, name: str) -> frozenset[str]:
+        """The containers that a walk from the routine may see losing entries, or the values of entries ending."""
+        return self.empties[name] | self.ends[name]
 
     def touches(self, name: str) -> bool:
         """Whether a walk learns something about a container by reading through the routine."""
         return self.acts(name) or name in self.giving
 
 
-def concern(outline: Outline, containers: frozenset[str], changed: Changes, callees: dict[str, set[str]]) -> Concern:
-    """Sort the routines; `callees` are those that each one may call."""
+def concern(
+    outline: Outline,
+    containers: frozenset[str],
+    changed: Changes,
+    callees: dict[str, set[str]],
+    filling: dict[str, frozenset[str]] | None = None,
+) -> Concern:
+    """Sort the routines; `callees` are those that each one may call, `filling` what was seen to fill containers."""
     near = {name: _named(routine, containers, renamed(outline, name)) for name, routine in outline.routines.items()}
     giving = _ask(near, outline, callees)
     handed = _handed(outline, containers)
     fills, empties, ending = {}, {}, {}
     for name, change in changed.items():
         routine = outline.routines[name]
-        behind = near[name].union(*(handed.get(called, ()) for called in _called_as(routine)))
+        behind = near[name].union(*(handed.get(called, ()) for called in called_as(routine)))
         fills[name] = _meant(change.inserted, behind, containers)
         empties[name] = _meant(change.evicted | change.replaced, behind, containers)
         ending[name] = near[name] if near[name] and _ends_something(routine) else frozenset[str]()
     callers = _callers(callees)
-    ends = _spread(ending, callers)
+    own = filling if filling is not None else {name: words for name, words in fills.items() if words}
     return Concern(
         near,
-        _spread(fills, callers),
+        _spread({name: own.get(name, frozenset()) for name in fills}, callers),
         _spread(empties, callers),
-        frozenset(name for name, held in ends.items() if held),
+        own,
+        handed,
+        _spread(ending, callers),
         giving,
     )
 
@@ -81,7 +97,8 @@ def _meant(changed: frozenset[str], behind: frozenset[str], containers: frozense
     return (changed & containers) | (behind if ANY in changed else frozenset())
 
 
-def _called_as(routine: Routine) -> tuple[str, ...]:
+def called_as(routine: Routine) -> tuple[str, ...]:
+    """The words that a routine may be called by: its own, and that of the class that it is a method of."""
     names = (routine.function.name, word(routine.class_name or "").rpartition(".")[2])
     return names if routine.class_name is not None else names[:1]
 

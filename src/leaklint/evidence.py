@@ -18,7 +18,7 @@ from leaklint.bounds import bounded_containers
 from leaklint.containers import Kind, kind_of_value
 from leaklint.flow.caches import is_changed_since
 from leaklint.flow.events import Eviction, Insertion, Place, Release, Stack, Walk
-from leaklint.flow.walk import unused_routines, walk_module
+from leaklint.flow.walks import unused_routines, walk_module
 from leaklint.ir_walk import assigned_attributes
 from leaklint.keys import is_of_code, shares_a_part
 from leaklint.link import Linked

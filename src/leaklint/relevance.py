@@ -41,7 +41,7 @@ def relevant_names(outline: Outline, changed: Changes) -> frozenset[str]:
     evicted = {name for change in changed.values() for name in change.evicted}
     replaced = {name for change in changed.values() for name in change.replaced}
     kinds = _kinds(outline)
-    containers = {name for name in kinds if _is_container(kinds[name])}
+    containers = known_containers(outline)
     aliased = _aliased(outline, changed)
     inserted |= aliased & (containers | evicted) if ANY in inserted else set()
     evicted |= replaced & (inserted | containers)
@@ -129,6 +129,18 @@ def _words(routine: Routine, others: dict[str, str]) -> Iterator[str]:
             yield node.name
         elif isinstance(node, ir.Name):
             yield others.get(node.id, node.id)
+
+
+def known_containers(outline: Outline) -> frozenset[str]:
+    """Last words of the attributes and globals that something says to be mappings or sets."""
+    kinds = _kinds(outline)
+    return frozenset(name for name in kinds if _is_container(kinds[name]))
+
+
+def ruled_out(outline: Outline) -> frozenset[str]:
+    """Last words of those that are said to be something else wherever something is said of them."""
+    kinds = _kinds(outline)
+    return frozenset(name for name in kinds if _is_ruled_out(kinds[name]))
 
 
 def _kinds(outline: Outline) -> dict[str, list[Kind]]:

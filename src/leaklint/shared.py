@@ -10,7 +10,7 @@ import msgspec
 
 from leaklint.callees import Index, called_with_arguments, callees, index
 from leaklint.outline import Outline, label_of
-from leaklint.relevance import ANY, Changes, changes, relevant_names
+from leaklint.relevance import ANY, Changes, changes, relevant_names, ruled_out
 from leaklint.usage import growing
 
 
@@ -25,7 +25,8 @@ def containers_of_interest(outline: Outline) -> frozenset[str]:
     found = relevant_names(alone, own) | growing(alone)
     filled, emptied = _together(own)
     filled_elsewhere, emptied_elsewhere = _together(linked)
-    return found | (filled & emptied_elsewhere) | (emptied & filled_elsewhere) | _by_calls(outline, linked)
+    found |= (filled & emptied_elsewhere) | (emptied & filled_elsewhere) | _by_calls(outline, linked)
+    return found - ruled_out(outline)
 
 
 def _own_part(outline: Outline) -> Outline:

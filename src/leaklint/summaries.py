@@ -16,7 +16,7 @@ from leaklint.given_back import gives_something, key_givers
 from leaklint.ir_walk import flattened, last_part
 from leaklint.may_raise import call_may_raise
 from leaklint.outline import Outline, Routine, heirs, label_of
-from leaklint.relevance import changes
+from leaklint.relevance import Changes, changes
 from leaklint.values import word
 
 
@@ -36,6 +36,10 @@ class Summary(msgspec.Struct, frozen=True):
     """Whether it names a container that a rule may be about, or calls a routine that does something to one."""
     is_telling: bool = False
     """Whether a walk that begins with it may see what no walk of its callees sees."""
+    fills: bool = False
+    """Whether an entry may come into a container by it."""
+    lets_go: frozenset[str] = frozenset()
+    """The containers that may lose entries by it, or of which it may end what they hold."""
 
     @property
     def is_worth_reading(self) -> bool:
@@ -43,8 +47,24 @@ class Summary(msgspec.Struct, frozen=True):
         return self.touches or self.calls_parameters or self.builds
 
 
-def summarise(outline: Outline, containers: frozenset[str]) -> dict[str, Summary]:
-    """A summary per routine of the module, with regard to these containers."""
+class Survey(msgspec.Struct, frozen=True):
+    """What is known of the routines of an outline, whatever containers are asked about."""
+
+    outline: Outline
+    spread: dict[str, Summary]
+    """A summary per routine, without what it has to do with containers."""
+    index: Index
+    reached: dict[str, set[str]]
+    """Each routine to those that it may call."""
+    edges: dict[str, set[str]]
+    """The same without what a name of another module cannot mean."""
+    changed: Changes
+    givers: frozenset[str]
+    """Those that give back what a key may be in."""
+
+
+def survey(outline: Outline) -> Survey:
+    """Look at the routines."""
     by_last_name: dict[str, list[str]] = {}
     for name, routine in outline.routines.items():
         by_last_name.setdefault(routine.function.name, []).append(name)
@@ -58,17 +78,27 @@ def summarise(outline: Outline, containers: frozenset[str]) -> dict[str, Summary
     found_by = index(outline)
     reached = callees(found_by)
     edges = {name: _within_reach(outline, name, reached[name]) for name in reached}
-    spread = _spread(found, edges)
-    concerned = concern(outline, containers, changes(outline), edges)
     givers = key_givers(outline.routines, by_last_name)
+    return Survey(outline, _spread(found, edges), found_by, reached, edges, changes(outline), givers)
+
+
+def concern_of(seen: Survey, containers: frozenset[str], filling: dict[str, frozenset[str]] | None = None) -> Concern:
+    """What the routines have to do with these containers; `filling` is what was seen to fill them, if that is known."""
+    return concern(seen.outline, containers, seen.changed, seen.edges, filling)
+
+
+def summarise(seen: Survey, concerned: Concern) -> dict[str, Summary]:
+    """A summary per routine, with regard to the containers that they are concerned with."""
     return {
         name: msgspec.structs.replace(
             summary,
             touches=concerned.touches(name),
-            is_telling=_is_telling(outline.routines[name], concerned, found_by, reached[name]),
-            builds_key=name in givers,
+            is_telling=_is_telling(seen.outline.routines[name], concerned, seen.index, seen.reached[name]),
+            builds_key=name in seen.givers,
+            fills=bool(concerned.fills[name]),
+            lets_go=concerned.lets_go(name),
         )
-        for name, summary in spread.items()
+        for name, summary in seen.spread.items()
     }
 
 

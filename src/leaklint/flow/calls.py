@@ -151,6 +151,8 @@ def _is_read(routine: Routine, callee: Closure, arguments: Arguments, context: C
         BudgetSpentError: what another module does to a container was not read to its end.
     """
     summary = context.machine.summaries[routine.name]
+    if not context.machine.reads_all:
+        return summary.builds_key if label_of(routine.name) else summary.builds
     if not label_of(routine.name):
         return summary.is_worth_reading
     if context.machine.steps_elsewhere > STEPS_ELSEWHERE:

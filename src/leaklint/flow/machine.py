@@ -29,6 +29,9 @@ EVALUATIONS_ALLOWED = 30_000
 EVALUATIONS_UNEVENTFUL = 4_000
 """How many expressions it may evaluate before anything happens to a container; known leaks need 750."""
 
+LEAST_ALLOWED = 1_000
+"""How many expressions any walk may evaluate."""
+
 ENTRIES_APIECE = 32
 """So many entries that are in make an expression count once more: its events are noted in the history of each."""
 
@@ -121,6 +124,10 @@ class Machine(msgspec.Struct):
     """What is called where something is evicted: methods of containers, and routines that call one."""
     around_closures: frozenset[str | None] = frozenset()
     """Routines with routines inside."""
+    most: int = EVALUATIONS_ALLOWED
+    """How many expressions may be evaluated where something is seen."""
+    reads_all: bool = True
+    """Whether callees are read for what they do to containers, and not only for what they give back."""
     steps: int = 0
     steps_elsewhere: int = 0
     evaluations: int = 0
@@ -153,14 +160,14 @@ class Machine(msgspec.Struct):
             BudgetSpentError: the walk has taken too long.
         """
         self.evaluations += 1 + len(state.entries) // ENTRIES_APIECE
-        if self.evaluations > EVALUATIONS_UNEVENTFUL and self.evaluations > self.allowed:
+        if self.evaluations > LEAST_ALLOWED and self.evaluations > self.allowed:
             raise BudgetSpentError
 
     @property
     def allowed(self) -> int:
         """How many expressions may be evaluated, going by what has been seen."""
         has_events = self.insertions or self.evictions or self.releases
-        return EVALUATIONS_ALLOWED if has_events else EVALUATIONS_UNEVENTFUL
+        return self.most if has_events else min(self.most, EVALUATIONS_UNEVENTFUL)
 
     def step(self, *, is_elsewhere: bool = False) -> None:
         """Count a statement; of other modules they are counted by themselves too."""

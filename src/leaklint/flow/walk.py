@@ -1,12 +1,10 @@
-"""Walks a module: every function that a caller can begin with, reading through those that it calls."""
+"""One walk: a function is run on symbolic arguments, and those that it calls are read through."""
 
 from __future__ import annotations
 
-from itertools import islice
-
 import msgspec
 
-from leaklint import ir
+from leaklint.concern import Concern
 from leaklint.containers import EVICTING_METHODS
 from leaklint.flow.calls import call
 from leaklint.flow.dull import Dull, dull_statements
@@ -16,11 +14,9 @@ from leaklint.flow.iteration import known_elements
 from leaklint.flow.machine import EVALUATIONS_ALLOWED, BudgetSpentError, Context, Machine, Ways
 from leaklint.flow.state import State
 from leaklint.flow.statements import run
-from leaklint.ir_walk import below
-from leaklint.outline import Outline, Routine, class_named, heirs, label_of
-from leaklint.shared import containers_of_interest
-from leaklint.summaries import Summary, summarise
-from leaklint.values import Applied, Entry, Instance, Parameter, Value, last_name
+from leaklint.outline import Outline, Routine, class_named
+from leaklint.summaries import Summary, Survey, summarise
+from leaklint.values import Applied, Instance, Parameter, Value
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -34,52 +30,10 @@ class Ground(msgspec.Struct, frozen=True):
     around_closures: frozenset[str | None]
 
 
-def walk_module(outline: Outline) -> tuple[Walk, ...]:
-    """One walk per function that touches a container, private ones only where no other walk has read through them.
-
-    Functions of other modules are walked as the module's own classes inherit them, and where they may evict what the
-    module inserts.
-    """
-    containers = containers_of_interest(outline)
-    if not containers:
-        return ()
-    ground = ground_of(outline, containers)
-    telling = [routine for routine in outline.routines.values() if ground.summaries[routine.name].is_telling]
-    own = [routine for routine in telling if not label_of(routine.name)]
-    public = [r for r in (*own, *_running_own_methods(telling, containers)) if not r.is_private]
-    walks: list[Walk] = []
-    cost, cost_elsewhere = 0, 0
-    entered: set[str] = set()
-    named = _named(outline)
-    for routine in (*public, *_outer_first([r for r in own if r.is_private], named)):
-        if routine.is_private and routine.name in entered:
-            continue
-        for class_name in _receivers(outline, routine) if not routine.is_private else [routine.class_name]:
-            if cost > EVALUATIONS_PER_MODULE:
-                walks.append(_not_begun(routine, class_name))
-                continue
-            if label_of(routine.name) and cost_elsewhere > EVALUATIONS_ALLOWED:
-                continue
-            walks.append(walk(ground, routine, class_name))
-            cost += walks[-1].evaluations
-            cost_elsewhere += walks[-1].evaluations if label_of(routine.name) else 0
-            if not walks[-1].is_complete:
-                # With the methods of an heir it would be as long.
-                break
-            entered |= walks[-1].entered
-    for routine in _evicting_elsewhere(ground, walks, named):
-        if routine.is_private and routine.name in entered:
-            continue
-        if cost <= EVALUATIONS_PER_MODULE:
-            walks.append(walk(ground, routine, routine.class_name))
-            cost += walks[-1].evaluations
-            entered |= walks[-1].entered
-    return tuple(walks)
-
-
-def ground_of(outline: Outline, containers: frozenset[str]) -> Ground:
+def ground_of(seen: Survey, containers: frozenset[str], concerned: Concern) -> Ground:
     """Look at the routines once for all walks."""
-    summaries = summarise(outline, containers)
+    outline = seen.outline
+    summaries = summarise(seen, concerned)
     evicting = {routine.function.name for name, routine in outline.routines.items() if summaries[name].evicts}
     return Ground(
         outline,
@@ -90,97 +44,18 @@ def ground_of(outline: Outline, containers: frozenset[str]) -> Ground:
     )
 
 
-def _running_own_methods(telling: list[Routine], containers: frozenset[str]) -> list[Routine]:
-    """Methods of other modules' classes that run methods of the module which name a container, its hooks."""
-    methods = {routine.name: routine for routine in telling if routine.class_name is not None}
-    called = {r.function.name for r in methods.values() if not label_of(r.name) and _names_in(r) & containers}
-    asking: dict[str, list[Routine]] = {}
-    for routine in methods.values() if called else ():
-        for asked in _asked_of_itself(routine):
-            asking.setdefault(asked, []).append(routine)
-    found: dict[str, Routine] = {}
-    pending = list(called)
-    while pending:
-        for routine in asking.pop(pending.pop(), ()):
-            if routine.name not in found:
-                found[routine.name] = routine
-                pending.append(routine.function.name)
-    return sorted((r for r in found.values() if label_of(r.name)), key=lambda routine: routine.function.at)
+def walk(
+    ground: Ground,
+    routine: Routine,
+    class_name: str | None,
+    allowed: int = EVALUATIONS_ALLOWED,
+    *,
+    reads_all: bool = True,
+) -> Walk:
+    """Run the function on symbolic arguments; it may evaluate so many expressions.
 
-
-def _asked_of_itself(routine: Routine) -> set[str]:
-    receiver = routine.function.parameters[0].name if routine.function.parameters else ""
-    return {
-        node.name
-        for statement in routine.function.body
-        for node in below(statement)
-        if isinstance(node, ir.Attribute) and isinstance(node.value, ir.Name) and node.value.id == receiver
-    }
-
-
-def _evicting_elsewhere(ground: Ground, walks: list[Walk], named: set[str | None]) -> list[Routine]:
-    """Functions of other modules that may evict what was inserted; private ones last, if anything names them."""
-    names = {_container_name(insertion.cache) for done in walks for insertion in done.insertions}
-    routines = ground.outline.routines.values()
-    linked = [routine for routine in routines if label_of(routine.name) and routine.parent is None]
-    evicting = [r for r in linked if _may_evict(ground.summaries[r.name]) and _names_in(r) & names]
-    found = [routine for routine in evicting if not routine.is_private or routine.function.name in named]
-    return sorted(found, key=lambda routine: routine.is_private)
-
-
-def _may_evict(summary: Summary) -> bool:
-    return summary.evicts and summary.touches
-
-
-def _container_name(cache: Value) -> str | None:
-    while isinstance(cache, Entry):
-        cache = cache.cache
-    return last_name(cache)
-
-
-EVALUATIONS_PER_MODULE = 4 * EVALUATIONS_ALLOWED
-"""How many expressions all walks of a module may evaluate; what is not walked by then is not reported on."""
-
-
-def unused_routines(outline: Outline) -> frozenset[str]:
-    """Private routines that no other one names; a nested one may be handed out unseen."""
-    named = _named(outline)
-    private = [r for r in outline.routines.values() if r.is_private and r.parent is None and not label_of(r.name)]
-    return frozenset(routine.name for routine in private if routine.function.name not in named)
-
-
-def _outer_first(routines: list[Routine], named: set[str | None]) -> list[Routine]:
-    """Those that nobody in the module names come first; they may read through the others."""
-    return sorted(routines, key=lambda routine: (routine.parent is not None, routine.function.name in named))
-
-
-def _named(outline: Outline) -> set[str | None]:
-    return {name for routine in outline.routines.values() for name in _names_in(routine)}
-
-
-def _names_in(routine: Routine) -> frozenset[str]:
-    return routine.words - {routine.function.name}
-
-
-def _receivers(outline: Outline, routine: Routine) -> list[str | None]:
-    """The classes whose `self` the function may have: its own, and those subclasses that inherit it.
-
-    Of another module's function only classes of the module itself count.
+    If it does not read all, of the functions that it calls only short ones are read, for what they give back.
     """
-    is_own = not label_of(routine.name)
-    if routine.class_name is None:
-        return [None] if is_own else []
-    found = (outline.classes[name] for name in heirs(outline, routine.class_name))
-    inheriting = (
-        blueprint.name
-        for blueprint in found
-        if blueprint.methods and routine.function.name not in blueprint.methods and not label_of(blueprint.name)
-    )
-    return [*([routine.class_name] if is_own else []), *islice(inheriting, 4)]
-
-
-def walk(ground: Ground, routine: Routine, class_name: str | None) -> Walk:
-    """Run the function on symbolic arguments."""
     machine = Machine(
         ground.outline,
         ground.summaries,
@@ -190,6 +65,8 @@ def walk(ground: Ground, routine: Routine, class_name: str | None) -> Walk:
         ground.dull,
         ground.evicting,
         ground.around_closures,
+        most=allowed,
+        reads_all=reads_all,
     )
     context = Context(machine, routine.name, machine.frame_number((), routine.name, ()), class_name)
     state = State()
@@ -212,23 +89,6 @@ def walk(ground: Ground, routine: Routine, class_name: str | None) -> Walk:
         entered=frozenset(machine.entered),
         is_complete=is_complete,
         evaluations=machine.evaluations,
-    )
-
-
-def _not_begun(routine: Routine, class_name: str | None) -> Walk:
-    """A walk that the module's budget has no steps left for."""
-    return Walk(
-        function=routine.name,
-        class_name=class_name,
-        exits=(),
-        insertions=(),
-        evictions=(),
-        removals=(),
-        releases=(),
-        births=(),
-        entered=frozenset(),
-        is_complete=False,
-        evaluations=0,
     )
 
 
