@@ -247,7 +247,8 @@ def _loop(
         case ir.Call(function=ir.Name(id="filter"), arguments=(chosen, given)) as picked:
             yield from _filtered(chosen.value, given.value, picked.at, at)
         case _:
-            yield _pass(target, iterable, body, at)
+            # The copy that is gone through may have a name of its own: `keys = list(cache)`.
+            yield _pass(target, source if isinstance(source, ir.Call) else iterable, body, at)
             for collecting in _collecting(iterable, function):
                 yield _pass(collecting.target, collecting.iterable, collecting.body, at)
 
