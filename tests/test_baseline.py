@@ -45,7 +45,7 @@ def test_known_findings_are_not_reported_and_do_not_fail(project: Path) -> None:
     for _ in range(2):
         done = leaklint("check", cwd=project)
         assert (done.returncode, done.stdout) == (0, b"")
-        assert done.stderr == b"No leaks found in 1 file. 2 findings more in the baseline.\n"
+        assert done.stderr == b"No leaks found in 1 file. 2 known findings in the baseline.\n"
     assert leaklint("check", "--isolated", cwd=project).returncode == 1
     assert leaklint("check", "--isolated", "--baseline", NAME, cwd=project).returncode == 0
     assert leaklint("check", "-j", "2", "--no-cache", "a.py", cwd=project / "src").returncode == 0
@@ -74,7 +74,7 @@ def test_known_findings_are_not_repaired(project: Path) -> None:
     leaking_file(project, "src/b.py")
     done = leaklint("fix", cwd=project)
     assert done.returncode == 0
-    assert b"Repaired 1 finding in 1 file; none left. 2 findings more in the baseline." in done.stderr
+    assert b"Repaired 1 finding in 1 file; none left. 2 known findings in the baseline." in done.stderr
     assert (project / "src" / "a.py").read_bytes() == before
     (project / "src" / "a.py").write_text(LEAKING + "\n\n" + OTHER + "\n\n" + LEAKING.replace("def process", "def new"))
     assert leaklint("fix", cwd=project).returncode == 0
@@ -105,7 +105,7 @@ def test_what_is_gone_is_named(project: Path) -> None:
         f"{NAME}:{line}: warning: gone, the baseline can be shortened: "
         f"LKL101 in src/{name}.py, Transform.process: {key} in self._clients"
         for line, name in ((3, "a"), (4, "b"))
-    ] + ["No leaks found in 1 file. 1 finding more in the baseline."]
+    ] + ["No leaks found in 1 file. 1 known finding in the baseline."]
     told = json.loads(leaklint("check", "--format", "json", "-q", cwd=project).stdout)["gone"]
     assert [(one["line"], one["path"], one["symbol"], one["count"]) for one in told] == [
         (3, "src/a.py", "Transform.process", 1),

@@ -114,9 +114,9 @@ def test_a_key_like_no_other_gets_no_suggestion(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ('select = ["LKL901"]', "[tool.leaklint] select: no rule is called 'LKL901'; did you mean 'LKL101'?"),
-        ('select = ["LKL9"]', "[tool.leaklint] select: no rule is called 'LKL9'"),
-        ('ignore = ["E501"]', "[tool.leaklint] ignore: no rule is called 'E501'"),
-        ('ignore = [""]', "[tool.leaklint] ignore: no rule is called ''"),
+        ('select = ["LKL9"]', "[tool.leaklint] select: no rule is called 'LKL9'; `leaklint rules` lists them"),
+        ('ignore = ["E501"]', "[tool.leaklint] ignore: no rule is called 'E501'; `leaklint rules` lists them"),
+        ('ignore = [""]', "[tool.leaklint] ignore: no rule is called ''; `leaklint rules` lists them"),
         (
             'per-file-ignores = { "a.py" = ["lkl102"] }',
             "[tool.leaklint] per-file-ignores 'a.py': no rule is called 'lkl102'; did you mean 'LKL102'?",

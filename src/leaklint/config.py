@@ -200,7 +200,8 @@ def unknown_code(selector: str, codes: Sequence[str]) -> str | None:
     """Say what is wrong with a selector, which must be `ALL`, a code, or the beginning of a code; None if nothing."""
     if selector == ALL or (selector and any(code.startswith(selector) for code in codes)):
         return None
-    return f"no rule is called '{selector}'{nearest(selector.upper(), codes)}"
+    more = nearest(selector.upper(), codes) or "; `leaklint rules` lists them"
+    return f"no rule is called '{selector}'{more}"
 
 
 def _read(path: Path) -> str | None:

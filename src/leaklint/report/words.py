@@ -123,7 +123,7 @@ def _unsafe(document: Document) -> str:
 
 
 def _known(document: Document) -> str:
-    return f" {count(document.known, 'finding')} more in the baseline." if document.known else ""
+    return f" {count(document.known, 'known finding')} in the baseline." if document.known else ""
 
 
 def _not_done(document: Document) -> str:

@@ -57,11 +57,20 @@ Safe. A list tracks every derived key beside the line that builds it, `try/final
 entries, and the `finally` evicts each tracked key the way the code already evicts the base key: under the same lock, by
 the same helper, closing what it closes.
 
+Unsafe where the key is built in the middle of a statement, so that giving it a name reads what it is built of earlier
+than before. None where the operation that builds the keys is over before the eviction, and where the keys cannot be
+given a name without changing the order in which things are evaluated.
+
 ## A real one
 
-The leak that leaklint was made for: a pipeline's transform asks several questions of a model for each row, builds a key
-of its own for each question, and its cleanup knows the batch's key alone. `leaklint demo` runs it, with the eviction
-and without.
+[vllm 0.8.4](https://github.com/vllm-project/vllm/pull/16472), `vllm/sequence.py`: a request for several completions
+enters `seq_id_to_seq_group` under `f"{request_id}_parallel_sample_{i}"`, once for each. The asynchronous engine, which
+serves requests, evicts none of them at the end; 0.8.5 evicts them all when the last has ended. leaklint does not report
+it: the mapping is filled in one file and emptied in others, through an `engine` whose type is written nowhere.
+
+The leak that leaklint was made for is like it: a pipeline's transform asks several questions of a model for each row,
+builds a key of its own for each question, and its cleanup knows the batch's key alone. leaklint reports it, and
+`leaklint demo` runs it, with the eviction and without.
 """
 
 from __future__ import annotations

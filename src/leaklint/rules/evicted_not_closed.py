@@ -59,6 +59,13 @@ class Pool:
 
 None: whether anybody still uses the value is not for the eviction to see. Close what `pop` gives, as the other eviction
 does.
+
+## A real one
+
+[hermes-agent 0.16.0](https://github.com/NousResearch/hermes-agent/issues/25315), `gateway/run.py`: two evictions of
+`_agent_cache` release the agent's HTTP client; a third one, on `/new` and `/model`, only pops the agent. With three
+more leaks the gateway grew from 400 MB to over 20 GB in a day; 0.17.0 releases there too. leaklint does not report it:
+the other two reach the mapping through `getattr`, which is not followed.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ whose handler evicts, is left by every other exception as well.
 ## Why
 
 Errors are not rare where resources are kept per item: timeouts, refused requests, disconnected clients. Each leaves one
-entry for ever. An `except TimeoutError:` that evicts does not help against the cancellation of the waiting task.
+entry for ever: at 100 requests a second, one in a thousand of which fails, 8,640 a day. An `except TimeoutError:` that
+evicts does not help against the cancellation of the waiting task.
 
 ## Bad
 
@@ -52,7 +53,8 @@ a `finally` of the earlier one would evict, and where somebody goes through the 
 ## A real one
 
 [godot-ai 2.3.2](https://github.com/hi-godot/godot-ai/pull/374), `godot_ai/transport/websocket.py`: the request is sent
-before the `try`, so a send that fails leaves the pending future in `_pending`; 2.4.0 evicts in a `finally`.
+before the `try`, so a send that fails leaves the pending future in `_pending`; 2.4.0 evicts in a `finally`. leaklint
+reports it.
 """
 
 from __future__ import annotations

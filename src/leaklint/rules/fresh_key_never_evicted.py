@@ -62,7 +62,7 @@ the object itself mostly does.
 ## A real one
 
 [e2b 2.28.2](https://github.com/e2b-dev/E2B/pull/1434): one HTTP transport per event loop, kept under the loop's `id()`
-after the loop was gone; 2.29.0 has a weak mapping keyed by the loop itself.
+after the loop was gone; 2.29.0 has a weak mapping keyed by the loop itself. leaklint reports it.
 """
 
 from __future__ import annotations

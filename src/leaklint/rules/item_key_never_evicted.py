@@ -54,7 +54,7 @@ None: when the entry may go is the author's to say.
 ## A real one
 
 [cowrie 3.0.12](https://github.com/cowrie/cowrie/issues/40493): an output plugin kept what it knew of each session;
-3.0.13 deletes it when the session is closed.
+3.0.13 deletes it when the session is closed. leaklint reports it.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ more than look it up.
 ## A real one
 
 [opentelemetry-instrumentation-langchain 0.43.1](https://github.com/traceloop/openllmetry/pull/3216): the end hook ends
-the span of each run and keeps its entry; 0.44.0 deletes the entry in the same method.
+the span of each run and keeps its entry; 0.44.0 deletes the entry in the same method. leaklint reports it.
 """
 
 from __future__ import annotations

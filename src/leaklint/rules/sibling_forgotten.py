@@ -8,7 +8,8 @@ of the two has an eviction for such keys, the other has none anywhere in the mod
 ## Why
 
 The eviction shows that such keys end. The forgotten container keeps them all: it is mostly the one that was added
-later, for statistics, for ownership, for "already seen".
+later, for statistics, for ownership, for "already seen". A connection with 100 streams a second leaves 8.6 million
+entries a day in it.
 
 ## Bad
 
@@ -62,7 +63,7 @@ None: where the forgotten container loses its key is the author's to say; mostly
 ## A real one
 
 [h2 3.0.1](https://github.com/python-hyper/h2/issues/1163): each stream that ends moves from one mapping into a second
-one, which nothing trims as long as the connection is open; 3.1.0 limits its size.
+one, which nothing trims as long as the connection is open; 3.1.0 limits its size. leaklint reports it.
 """
 
 from __future__ import annotations

@@ -71,6 +71,16 @@ class Pool:
 
 None: a lock that is not reentrant and is already held by an unseen caller would stop the program for good. Hold the
 lock around the eviction, and close the evicted value after the lock is free again.
+
+## A real one
+
+[kafka-python 1.4.5](https://github.com/dpkp/kafka-python/issues/1744), `kafka/conn.py`: one thread sends a request and
+puts it into `in_flight_requests`, another closes the connection and takes out what is there. A request that enters
+after that is never answered, and a worker stood still for two days; 1.4.6 sends, enters and evicts under one lock.
+leaklint does not report it: in 1.4.5 the lock is held while sending alone, so nothing shows that it guards the mapping.
+
+opentelemetry-sdk 1.45.2, `opentelemetry/sdk/util/__init__.py`: `BoundedDict` tests and deletes a key under its lock,
+and deletes it in `__delitem__` without: between test and deletion that is a `KeyError`. leaklint reports it.
 """
 
 from __future__ import annotations
