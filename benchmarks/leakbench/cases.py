@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MANIFEST = Path(__file__).with_name("leaks.json")
 
 MORE = Path(__file__).with_name("more.json")
-"""Leaks that were collected after the analysis had been fitted to the first ones: they say what it finds of unseen code."""
+"""Leaks that the analysis was not fitted to when they were collected: they say what it finds in unseen code."""
 
 
 class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

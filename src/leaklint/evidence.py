@@ -27,7 +27,7 @@ from leaklint.outline import Outline, Routine, family, label_of, outline
 from leaklint.same_caches import ByCache, cache_name, may_be_same_cache, owner_of
 from leaklint.stories import Story, is_constant, is_kept, outer_caches, set_anew, stories_of
 from leaklint.usage import MAKES_THE_OBJECT, counters, ends_a_life, growing
-from leaklint.values import Element, Parameter, Result, Value, mentions, word
+from leaklint.values import Element, Parameter, Result, Value, called_word, mentions, word
 
 Answer = TypeVar("Answer")
 
@@ -348,9 +348,7 @@ def _can_never_evict(evidence: Evidence, sweep: Eviction) -> bool:
         for guard in sweep.around
     )
     values = [insertion.value for _, insertion in evidence.insertions.may_be(sweep.cache)]
-    return asks_for_false and all(
-        isinstance(value, Result) and value.callee.rpartition(".")[2] in ALWAYS_TRUE for value in values
-    )
+    return asks_for_false and all(isinstance(value, Result) and called_word(value) in ALWAYS_TRUE for value in values)
 
 
 def _is_value_of(asked: Value, cache: Value) -> bool:
