@@ -18,6 +18,7 @@ from leaklint.bounds import bounded_containers
 from leaklint.containers import Kind, kind_of_value
 from leaklint.flow.caches import is_changed_since
 from leaklint.flow.events import Eviction, Insertion, Place, Release, Stack, Walk
+from leaklint.flow.focus import walks_again
 from leaklint.flow.walk import unused_routines, walk_module
 from leaklint.ir_walk import assigned_attributes
 from leaklint.keys import is_of_code, shares_a_part
@@ -259,7 +260,8 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
     found = linked.outline if linked is not None else outline(module)
     bounded = bounded_containers(module) | (linked.bounded if linked is not None else frozenset())
     begun = walk_module(found)
-    walks = tuple(walk for walk in begun if walk.is_complete)
+    again = walks_again(found, begun)
+    walks = (*(walk for walk in begun if walk.is_complete), *again)
     variables = set_anew(found)
     stories = tuple(story for walk in walks for story in stories_of(walk, variables))
     cut = tuple(story for walk in begun if not walk.is_complete for story in stories_of(walk, variables))
@@ -278,7 +280,7 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> E
         cut,
         given_up,
         module,
-        sum(walk.evaluations for walk in begun),
+        sum(walk.evaluations for walk in (*begun, *again)),
     )
 
 

@@ -121,6 +121,8 @@ class Machine(msgspec.Struct):
     """What is called where something is evicted: methods of containers, and routines that call one."""
     around_closures: frozenset[str | None] = frozenset()
     """Routines with routines inside."""
+    budget: int | None = None
+    """How many expressions this walk may evaluate, if it may fewer than others."""
     steps: int = 0
     steps_elsewhere: int = 0
     evaluations: int = 0
@@ -160,7 +162,7 @@ class Machine(msgspec.Struct):
     def allowed(self) -> int:
         """How many expressions may be evaluated, going by what has been seen."""
         has_events = self.insertions or self.evictions or self.releases
-        return EVALUATIONS_ALLOWED if has_events else EVALUATIONS_UNEVENTFUL
+        return (self.budget or EVALUATIONS_ALLOWED) if has_events else EVALUATIONS_UNEVENTFUL
 
     def step(self, *, is_elsewhere: bool = False) -> None:
         """Count a statement; of other modules they are counted by themselves too."""

@@ -179,7 +179,7 @@ def _receivers(outline: Outline, routine: Routine) -> list[str | None]:
     return [*([routine.class_name] if is_own else []), *islice(inheriting, 4)]
 
 
-def walk(ground: Ground, routine: Routine, class_name: str | None) -> Walk:
+def walk(ground: Ground, routine: Routine, class_name: str | None, budget: int | None = None) -> Walk:
     """Run the function on symbolic arguments."""
     machine = Machine(
         ground.outline,
@@ -190,6 +190,7 @@ def walk(ground: Ground, routine: Routine, class_name: str | None) -> Walk:
         ground.dull,
         ground.evicting,
         ground.around_closures,
+        budget,
     )
     context = Context(machine, routine.name, machine.frame_number((), routine.name, ()), class_name)
     state = State()

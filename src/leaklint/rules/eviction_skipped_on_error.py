@@ -63,6 +63,7 @@ from leaklint import ir
 from leaklint.evidence import Evidence, evictions_elsewhere, is_bounded, place_at, shared_depth
 from leaklint.flow.events import Eviction, Held, Mark, Removal
 from leaklint.flow.loops import is_endless
+from leaklint.flow.releases import WITH
 from leaklint.ir_walk import in_scope
 from leaklint.keys import Match
 from leaklint.own_keys import is_of_its_owner
@@ -286,7 +287,9 @@ def _is_end_of_memo(story: Story, held: Held) -> bool:
         first is not None
         and story.insertion.is_made_when_missed
         and any(
-            release.place == first.place and release.cache == story.insertion.cache for release in story.walk.releases
+            # A lock is none the worse for a `with`.
+            release.place == first.place and release.cache == story.insertion.cache and release.method != WITH
+            for release in story.walk.releases
         )
     )
 
