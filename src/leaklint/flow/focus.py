@@ -12,10 +12,9 @@ import msgspec
 
 from leaklint.flow.events import Exit, Walk
 from leaklint.flow.machine import EVALUATIONS_ALLOWED
-from leaklint.flow.walk import Ground, ground_of, walk
+from leaklint.flow.walk import Ground, container_name, ground_of, walk
 from leaklint.outline import Outline, label_of
 from leaklint.relevance import changes
-from leaklint.same_caches import cache_name
 from leaklint.shared import containers_of_interest
 
 EVALUATIONS_AGAIN = 8_000
@@ -54,16 +53,16 @@ def _with_regard_to(names: frozenset[str], seen: Walk) -> Walk:
     return msgspec.structs.replace(
         seen,
         exits=tuple(_exit(names, way_out) for way_out in seen.exits),
-        insertions=tuple(one for one in seen.insertions if cache_name(one.cache) in names),
-        evictions=tuple(one for one in seen.evictions if cache_name(one.cache) in names),
-        removals=tuple(one for one in seen.removals if cache_name(one.insertion.cache) in names),
-        releases=tuple(one for one in seen.releases if cache_name(one.cache) in names),
+        insertions=tuple(one for one in seen.insertions if container_name(one.cache) in names),
+        evictions=tuple(one for one in seen.evictions if container_name(one.cache) in names),
+        removals=tuple(one for one in seen.removals if container_name(one.insertion.cache) in names),
+        releases=tuple(one for one in seen.releases if container_name(one.cache) in names),
     )
 
 
 def _exit(names: frozenset[str], way_out: Exit) -> Exit:
     return msgspec.structs.replace(
         way_out,
-        held=tuple(held for held in way_out.held if cache_name(held.insertion.cache) in names),
-        released=tuple(release for release in way_out.released if cache_name(release.cache) in names),
+        held=tuple(held for held in way_out.held if container_name(held.insertion.cache) in names),
+        released=tuple(release for release in way_out.released if container_name(release.cache) in names),
     )

@@ -120,7 +120,7 @@ def _asked_of_itself(routine: Routine) -> set[str]:
 
 def _evicting_elsewhere(ground: Ground, walks: list[Walk], named: set[str | None]) -> list[Routine]:
     """Functions of other modules that may evict what was inserted; private ones last, if anything names them."""
-    names = {_container_name(insertion.cache) for done in walks for insertion in done.insertions}
+    names = {container_name(insertion.cache) for done in walks for insertion in done.insertions}
     routines = ground.outline.routines.values()
     linked = [routine for routine in routines if label_of(routine.name) and routine.parent is None]
     evicting = [r for r in linked if _may_evict(ground.summaries[r.name]) and _names_in(r) & names]
@@ -132,7 +132,8 @@ def _may_evict(summary: Summary) -> bool:
     return summary.evicts and summary.touches
 
 
-def _container_name(cache: Value) -> str | None:
+def container_name(cache: Value) -> str | None:
+    """The word that a container, or the one around it, goes by."""
     while isinstance(cache, Entry):
         cache = cache.cache
     return last_name(cache)
