@@ -232,6 +232,8 @@ def _use(node: msgspec.Struct, parents: Parents) -> Use:
             return Use.READ
         case ir.Conditional(test=test) if test is node:
             return Use.READ
+        case ir.Boolean():
+            return Use.READ if isinstance(outer, ir.If | ir.While | ir.Not | ir.Assert) else Use.ESCAPE
         case ir.Assert() | ir.Starred():
             return Use.READ
         case ir.Pair(key=None):

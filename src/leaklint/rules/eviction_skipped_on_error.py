@@ -225,7 +225,7 @@ def _never_answered(evidence: Evidence, story: Story) -> Iterable[Report]:
     handlers = [e for e in evictions_elsewhere(evidence, story, even_unused=True, even_outer=True) if e.key is not None]
     if not handlers or any(eviction.is_filtered for eviction in handlers) or _is_cleaned_up(story):
         return
-    held = next((held for _, held in story.stays if _waited_for(evidence, parts, held)), None)
+    held = next((h for _, h in story.stays if _waited_for(evidence, parts, h) and not _is_let_pass(story, h)), None)
     if held is not None:
         own = len(story.insertion.stack)
         yield _report(evidence, story, handlers[0], held, "is evicted only when the reply comes", own)
@@ -235,6 +235,18 @@ def _evicts_where_all_is_well(story: Story) -> bool:
     """Whether the operation evicts its own entry, and not only where it came to nothing before the wait."""
     is_left_in = any(way_out.kind != "raise" and not raised_in(held.history) for way_out, held in story.stays)
     return not is_left_in and any(not raised_in(removal.history) for removal in story.removals)
+
+
+def _is_let_pass(story: Story, held: Held) -> bool:
+    """Whether another wait for the same reply evicts when it fails, and this one does not: the author weighed them."""
+    ended = next(mark.place for mark in held.history if mark.kind == "raise")
+    caught = {
+        mark.place
+        for removal in story.removals
+        for mark in removal.history
+        if mark.kind == "raise" and mark.waits and is_waited_for(story.insertion.parts, mark.subjects)
+    }
+    return bool(caught) and ended not in caught
 
 
 def _is_cleaned_up(story: Story) -> bool:
