@@ -147,7 +147,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def names_evicted(self) -> frozenset[str | None]:
-        """Names of the containers that lose a single entry in the middle of their life; what is inside one is another."""
+        """Names of the containers that lose a single entry in the middle of their life; not of what is in one."""
         evictions = (one for walk in self.walks for one in walk.evictions if not isinstance(one.cache, Entry))
         single = (one for one in evictions if one.key is not None and not ends_a_life(one.place.function))
         return frozenset(cache_name(eviction.cache) for eviction in single)
