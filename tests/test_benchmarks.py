@@ -30,6 +30,7 @@ from leaklint.model import FileError, FileReport, Finding, Span, Step
 from leaklint.project import Project
 
 MANIFEST = cases.load()
+MORE = cases.load(cases.MORE)
 
 
 def printed(table: object) -> str:
@@ -46,11 +47,12 @@ def finding(case: cases.Place, *, code: str = "LKL102", cache: str = "self.other
 
 def test_leakbench_has_the_cases_and_each_once() -> None:
     assert (len(MANIFEST.leaks), len(MANIFEST.look_alikes)) == (22, 9)
-    every = [*MANIFEST.leaks, *MANIFEST.look_alikes]
+    assert (len(MORE.leaks), len(MORE.look_alikes)) == (22, 0)
+    every = [*MANIFEST.leaks, *MANIFEST.look_alikes, *MORE.leaks]
     assert len({case.id for case in every}) == len(every)
 
 
-@pytest.mark.parametrize("case", [*MANIFEST.leaks, *MANIFEST.look_alikes], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [*MANIFEST.leaks, *MANIFEST.look_alikes, *MORE.leaks], ids=lambda case: case.id)
 def test_a_case_says_where_and_why(case: cases.Place) -> None:
     assert case.path.endswith(".py")
     assert not Path(case.path).is_absolute()

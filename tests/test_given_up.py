@@ -24,6 +24,40 @@ LONG = (
 )
 
 
+AROUND = LONG.replace(
+    "        self._open = {}\n",
+    """        self._open = {}
+        self._locks = {}
+
+    async def in_turn(self, key, work):
+        if key not in self._locks:
+            self._locks[key] = asyncio.Lock()
+        async with self._locks[key]:
+            self.endless(key, work)
+        self._locks.pop(key, None)
+
+    async def in_turn_to_the_end(self, key, work):
+        self._locks[key] = asyncio.Lock()
+        try:
+            async with self._locks[key]:
+                self.endless(key, work)
+        finally:
+            self._locks.pop(key, None)
+""",
+)
+
+
+def findings(folder: Path, text: str) -> list[tuple[str, str, int]]:
+    (folder / "around.py").write_text("import asyncio\n\n\n" + text)
+    done = run_module("leaklint", "check", "--format", "json", cwd=folder)
+    assert b"`Long.in_turn`, `Long.in_turn_to_the_end`" in done.stderr
+    return [(found["code"], found["cache"], found["line"]) for found in json.loads(done.stdout)["findings"]]
+
+
+def test_what_a_function_itself_puts_in_is_seen_though_its_callees_take_too_long(tmp_path: Path) -> None:
+    assert findings(tmp_path, AROUND) == [("LKL102", "self._locks", 11)]
+
+
 def test_the_functions_are_named_on_standard_error_and_nothing_else_changes(tmp_path: Path) -> None:
     (tmp_path / "long.py").write_text(LONG)
     done = run_module("leaklint", "check", "--format", "json", cwd=tmp_path)

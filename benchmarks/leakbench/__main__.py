@@ -22,22 +22,24 @@ WIDTH = 130
     "--cache", type=click.Path(file_okay=False, path_type=Path), default=CACHE, help="Where releases are kept."
 )
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Processes; by default one a processor.")
+@click.option("--more", "is_more", is_flag=True, help="Run the leaks of more.json instead.")
 @click.option("--record", "is_recording", is_flag=True, help="Write the result down as the one to hold from now on.")
-def main(cache: Path, jobs: int | None, is_recording: bool) -> None:
+def main(cache: Path, jobs: int | None, is_more: bool, is_recording: bool) -> None:
     """Find the real leaks of released packages; exit with 1 if the result is worse than the recorded one."""
+    manifest, kept = (cases.MORE, score.RECORD_OF_MORE) if is_more else (cases.MANIFEST, score.RECORD)
     try:
-        results = run_cases(cases.load(), cache, jobs)
+        results = run_cases(cases.load(manifest), cache, jobs)
     except IndexUnreachableError as error:
         click.echo(f"leakbench: {error}", err=True)
         sys.exit(2)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(table(results))
-    record, recorded = score.record_of(results), score.load()
+    record, recorded = score.record_of(results), score.load(kept)
     for line in totals(record):
         click.echo(line)
     if is_recording:
-        score.save(record)
-        click.echo(f"recorded in {score.RECORD.name}")
+        score.save(record, kept)
+        click.echo(f"recorded in {kept.name}")
         return
     if recorded is None:
         return

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 MANIFEST = Path(__file__).with_name("leaks.json")
 
+MORE = Path(__file__).with_name("more.json")
+"""Leaks that the analysis was not fitted to when they were collected: they say what it finds in unseen code."""
+
 
 class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where an entry is inserted: in which mapping, on which line of which file of a package, under which key."""

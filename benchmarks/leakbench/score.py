@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RECORD = Path(__file__).with_name("result.json")
+RECORD_OF_MORE = Path(__file__).with_name("more_result.json")
 
 
 class Score(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from leaklint.outline import Outline, Routine, family, label_of, outline
 from leaklint.same_caches import ByCache, cache_name, may_be_same_cache, owner_of
 from leaklint.stories import Story, is_constant, is_kept, outer_caches, set_anew, stories_of
 from leaklint.usage import MAKES_THE_OBJECT, counters, ends_a_life, growing
-from leaklint.values import Element, Parameter, Result, Value, mentions, word
+from leaklint.values import Applied, Element, Entry, Parameter, Result, Value, called_word, mentions, word
 
 Answer = TypeVar("Answer")
 
@@ -146,8 +146,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def names_evicted(self) -> frozenset[str | None]:
-        """Names of the containers that lose a single entry in the middle of their life."""
-        evictions = (eviction for walk in self.walks for eviction in walk.evictions)
+        """Names of the containers that lose a single entry in the middle of their life; not of what is in one."""
+        evictions = (one for walk in self.walks for one in walk.evictions if not isinstance(one.cache, Entry))
         single = (one for one in evictions if one.key is not None and not ends_a_life(one.place.function))
         return frozenset(cache_name(eviction.cache) for eviction in single)
 
@@ -328,11 +328,21 @@ def insertions_to_evict(evidence: Evidence, story: Story) -> list[Insertion]:
 @once_per_cache
 def is_bounded(evidence: Evidence, cache: Value) -> bool:
     """Whether the module keeps the cache from growing: a limit on its length, or a sweep over its own entries."""
-    if any(one.is_filtered and not _can_never_evict(evidence, one) for _, one in evidence.evictions.may_be(cache)):
+    sweeps = (one for _, one in evidence.evictions.may_be(cache) if one.is_filtered or _is_picked_beside(evidence, one))
+    if any(not _can_never_evict(evidence, one) for one in sweeps):
         return True
     name, owner = cache_name(cache), owner_of(cache)
     # The classes in which it may be measured are those that share the attribute, or all if that is not known.
     return (owner, name) in evidence.owners_bounded if owner is not None else name in evidence.names_bounded
+
+
+def _is_picked_beside(evidence: Evidence, eviction: Eviction) -> bool:
+    """Whether the key is one of those that a condition picks from another container of the module: `last_used`."""
+    match eviction.key:
+        case Applied(function="picked", arguments=(Element(iterable=beside), *_)):
+            return any(True for _ in evidence.insertions.may_be(beside))
+        case _:
+            return False
 
 
 ALWAYS_TRUE = frozenset(
@@ -348,9 +358,7 @@ def _can_never_evict(evidence: Evidence, sweep: Eviction) -> bool:
         for guard in sweep.around
     )
     values = [insertion.value for _, insertion in evidence.insertions.may_be(sweep.cache)]
-    return asks_for_false and all(
-        isinstance(value, Result) and value.callee.rpartition(".")[2] in ALWAYS_TRUE for value in values
-    )
+    return asks_for_false and all(isinstance(value, Result) and called_word(value) in ALWAYS_TRUE for value in values)
 
 
 def _is_value_of(asked: Value, cache: Value) -> bool:

@@ -261,20 +261,27 @@ def _is_single(eviction: Eviction) -> bool:
 
 
 ENDS_OF = {
+    "attach": ("detach",),
     "before": ("after",),
     "begin": ("end", "finish"),
     "begun": ("ended", "finished"),
     "connect": ("disconnect",),
     "connected": ("disconnected",),
+    "create": ("delete", "destroy"),
     "created": ("deleted", "destroyed", "removed"),
     "enter": ("exit", "leave"),
     "entered": ("exited", "left"),
+    "join": ("leave", "part"),
+    "joined": ("left", "parted"),
+    "login": ("logout",),
     "open": ("close",),
     "opened": ("closed",),
     "pre": ("post",),
     "prerun": ("postrun",),
+    "register": ("deregister", "unregister"),
     "start": ("end", "finish", "stop"),
     "started": ("completed", "ended", "finished", "stopped"),
+    "subscribe": ("unsubscribe",),
 }
 """What a hook's name says of a beginning, and what its counterpart says of the end."""
 
@@ -337,6 +344,13 @@ def _is_of_the_object(hole: Value) -> bool:
 
 
 ITEM_WORDS = frozenset("id ids uid uuid guid sid cid session".split())
+_IDENTIFIED = frozenset(
+    """
+    agent batch call channel chat client conn connection conversation device event job message msg order peer player
+    query req request room run session span stream subscription task thread trace transaction tx txn user worker
+    """.split()
+)
+"""What has an identifier that is written in one word: `userid`, `msgid`."""
 
 
 def item_of(evidence: Evidence, story: Story) -> str | None:
@@ -347,7 +361,7 @@ def item_of(evidence: Evidence, story: Story) -> str | None:
     """
     for hole in holes(story.insertion.key):
         name = _item_name(hole) if not _is_of_a_function(hole) else None
-        if name is not None and not ITEM_WORDS.isdisjoint(words_of(name)):
+        if name is not None and any(map(_is_identifier, words_of(name))):
             return name
     return _item_variable(story.insertion)
 
@@ -361,9 +375,13 @@ def _item_variable(insertion: Insertion) -> str | None:
         match source:
             case Applied(function="variable", arguments=(Text(value=name), *_)):
                 named = words_of(name)
-                if not ITEM_WORDS.isdisjoint(named) and _FUNCTIONS.isdisjoint(named):
+                if any(map(_is_identifier, named)) and _FUNCTIONS.isdisjoint(named):
                     return name
     return None
+
+
+def _is_identifier(word: str) -> bool:
+    return word in ITEM_WORDS or (word.endswith("id") and word.removesuffix("id") in _IDENTIFIED)
 
 
 def _is_position(value: Value) -> bool:

@@ -394,7 +394,7 @@ def _blueprint(definition: ir.Class, own: list[Routine]) -> Blueprint:
         name=definition.qualified_name,
         bases=bases,
         methods=methods,
-        fields=tuple(name for name, statement in named if statement.annotation is not None),
+        fields=tuple(name for name, one in named if one.annotation is not None or _is_described(one.value)),
         kinds=facts.kinds,
         types=facts.types,
         default_factories=facts.default_factories,
@@ -406,7 +406,9 @@ def _blueprint(definition: ir.Class, own: list[Routine]) -> Blueprint:
         ),
         attributes=frozenset(name for name, _ in named).union(*map(_mentioned, own)),
         shared=frozenset(
-            name for name, statement in named if statement.value is not None and not _has_factory(statement.value)
+            name
+            for name, one in named
+            if one.value is not None and not _has_factory(one.value) | _is_described(one.value)
         ),
         made_anew=frozenset(name for name, statement in named if _has_factory(statement.value)),
     )
@@ -415,6 +417,11 @@ def _blueprint(definition: ir.Class, own: list[Routine]) -> Blueprint:
 def _has_factory(value: ir.Expression | None) -> bool:
     """Whether it describes a field that each instance gets one of its own for: `field(default_factory=dict)`."""
     return isinstance(value, ir.Call) and any(one.name in ("default_factory", "factory") for one in value.arguments)
+
+
+def _is_described(value: ir.Expression | None) -> bool:
+    """Whether it is how attrs is told of a field: `attr.ib()`."""
+    return isinstance(value, ir.Call) and last_part(value.function) in ("ib", "attrib")
 
 
 def _mentioned(routine: Routine) -> set[str]:

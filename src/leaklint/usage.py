@@ -42,15 +42,18 @@ class Use(enum.Enum):
 
 SHUTDOWN_NAMES = frozenset(
     """
-    aclose aexit clear close del disconnect exit init reset shutdown stop tear_down teardown terminate
+    aclose aexit clear close del destroy disconnect dispose exit init quit reset shutdown stop tear_down teardown
+    terminate
     """.split()
 )
+_HOW_IT_ENDS = frozenset(["all", "async", "everything"])
 READING_FUNCTIONS = SAFE_FUNCTIONS | {"deepcopy", "dump", "dumps", "max", "min", "next"}
 
 
 def ends_a_life(function: str) -> bool:
     """Whether a method of this name ends the container's life or begins a new one, going by Python's protocols."""
-    return function.rpartition(".")[2].strip("_") in SHUTDOWN_NAMES
+    words = function.rpartition(".")[2].strip("_").split("_")
+    return "_".join(word for word in words if word not in _HOW_IT_ENDS) in SHUTDOWN_NAMES
 
 
 def growing(outline: Outline) -> frozenset[str]:
@@ -229,6 +232,8 @@ def _use(node: msgspec.Struct, parents: Parents) -> Use:
             return Use.READ
         case ir.Conditional(test=test) if test is node:
             return Use.READ
+        case ir.Boolean():
+            return Use.READ if isinstance(outer, ir.If | ir.While | ir.Not | ir.Assert) else Use.ESCAPE
         case ir.Assert() | ir.Starred():
             return Use.READ
         case ir.Pair(key=None):

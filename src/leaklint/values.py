@@ -258,9 +258,21 @@ def bare(value: Value) -> Value:
     return msgspec.structs.replace(value, inputs=()) if isinstance(value, Result) else value
 
 
-def is_waited_for(value: Value, subjects: tuple[Value, ...]) -> bool:
-    """Whether a wait is for the value, or for a part of it if it is a tuple: `(send_future, reply_future)`."""
-    return any(bare(part) in subjects for part in (value.items if isinstance(value, Group) else (value,)))
+def is_waited_for(parts: tuple[Value, ...], subjects: tuple[Value, ...]) -> bool:
+    """Whether a wait is for one of the parts of a value, or for what was made together with one.
+
+    A channel has two ends: who sends keeps one, who receives waits at the other.
+    """
+    return any(
+        bare(part) in subjects
+        or (isinstance(part, Item) and isinstance(part.base, Result) and bare(part.base) in subjects)
+        for part in parts
+    )
+
+
+def called_word(result: Result) -> str:
+    """The last word of what was called: `Future` of `asyncio.Future[int]()`."""
+    return result.callee.partition("[")[0].rpartition(".")[2]
 
 
 def mentions(value: Value, part: Value) -> bool:

@@ -24,7 +24,9 @@ from leaklint.values import (
     Field,
     Free,
     Global,
+    Group,
     Instance,
+    Item,
     Parameter,
     Result,
     Turns,
@@ -186,12 +188,24 @@ def insert(cache: Value, key: Value, written: Written, value: Value, at: Span, s
         locks=context.locks,
         around=context.guards,
         is_made_when_missed=_is_missed(cache, key, context),
+        parts=_parts(value, state),
     )
     context.machine.insertions[insertion] = None
     state.released.pop((cache, key), None)
     if not was_there:
         known = state.entries.get((cache, key))
         state.entries[(cache, key)] = known or Held(insertion, value)
+
+
+def _parts(value: Value, state: State) -> tuple[Value, ...]:
+    match value:
+        case Group(items=items):
+            inside: tuple[Value, ...] = items
+        case Allocated():
+            inside = tuple(inner for _, inner in state.contents.get(value, ()))
+        case _:
+            inside = ()
+    return (value, *(inner for inner in inside if isinstance(inner, Result | Item)))
 
 
 def _is_missed(cache: Value, key: Value, context: Context) -> bool:

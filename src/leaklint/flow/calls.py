@@ -133,7 +133,9 @@ def run_routine(
     if not is_read or not _is_in_reach(routine, context):
         if machine.summaries[routine.name].may_raise:
             kinds = ("error", "cancel") if routine.function.is_async else ("error",)
-            may_raise(state, node.at, routine.function.name, context, ways, kinds)
+            given = (callee.receiver, *arguments.everything())
+            subjects = tuple(part for value in given if value is not None for part in involved(value))
+            may_raise(state, node.at, routine.function.name, context, ways, kinds, subjects)
         return [(state, Result(node.at, routine.function.name, context.turns))]
     return read_through(callee, routine, arguments, node, state, context, ways)
 
@@ -330,7 +332,7 @@ def _timed_out(
     for path in paths:
         given = [*inputs, *(inner for value in inputs for inner in known_elements(value, path) or ())]
         subjects = tuple(part for value in given for part in involved(value))
-        if any(is_waited_for(held.value, subjects) for held in path.entries.values()):
+        if any(is_waited_for(held.insertion.parts, subjects) for held in path.entries.values()):
             late = path.copy()
             late.mark(Mark("raise", context.place(node.at), name, subjects, waits=True))
             ended.append(late)

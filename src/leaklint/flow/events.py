@@ -70,6 +70,8 @@ class Insertion(msgspec.Struct, frozen=True):
     """The conditions under which it happens."""
     is_made_when_missed: bool = False
     """Whether the entry was looked up before, and is put in because it was not there: a memo's accessor."""
+    parts: tuple[Value, ...] = ()
+    """The value, and the results of calls that are in it: in a tuple, in a list, in an object of the module."""
 
 
 class Eviction(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypeAlias
 
 import msgspec
 
@@ -26,7 +27,11 @@ EVALUATIONS_TO_FILL = 2_000
 """How many expressions may be evaluated to see a routine insert; one that needs more is taken at its names."""
 
 
-def seen_to_fill(seen: Survey, ground: Ground, concerned: Concern) -> dict[str, frozenset[str]]:
+Filling: TypeAlias = dict[str, frozenset[str]]
+"""Routines that put something into a container themselves, each with the containers."""
+
+
+def seen_to_fill(seen: Survey, ground: Ground, concerned: Concern) -> Filling:
     """The routines that put something into a container themselves, each with the containers."""
     found = {}
     for name, suggested in concerned.filling.items():

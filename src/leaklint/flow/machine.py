@@ -66,7 +66,7 @@ class Ways(msgspec.Struct):
 
     def add_raise(self, state: State, raised: Raised) -> None:
         """Let an exception go up, once per kind of it and likeness of paths."""
-        is_reply = any(is_waited_for(held.value, raised.mark.subjects) for held in state.entries.values())
+        is_reply = any(is_waited_for(held.insertion.parts, raised.mark.subjects) for held in state.entries.values())
         signature = (raised.kind, raised.type_name, is_reply, state.signature(is_leaving=True))
         if signature not in self.seen:
             self.seen.add(signature)

@@ -6,7 +6,8 @@ import msgspec
 
 from leaklint import ir
 from leaklint.flow.events import Walk
-from leaklint.flow.filled import container_name, receivers_of, seen_to_fill
+from leaklint.flow.filled import Filling, container_name, receivers_of, seen_to_fill
+from leaklint.flow.focus import walks_again
 from leaklint.flow.machine import EVALUATIONS_ALLOWED
 from leaklint.flow.walk import Ground, ground_of, walk
 from leaklint.ir_walk import below
@@ -28,9 +29,12 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
     containers = containers_of_interest(outline)
     if not containers:
         return ()
-    ground = _ground(survey(outline), containers)
-    if ground is None:
+    seen = survey(outline)
+    filling = _filling(seen, containers)
+    if not filling:
         return ()
+    filled = frozenset[str]().union(*filling.values())
+    ground = ground_of(seen, filled, concern_of(seen, filled, filling))
     telling = [routine for routine in outline.routines.values() if ground.summaries[routine.name].is_telling]
     own = [routine for routine in telling if not label_of(routine.name)]
     public = [r for r in (*own, *_running_own_methods(telling, containers)) if not r.is_private]
@@ -47,17 +51,14 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
     for routine in _evicting_elsewhere(ground, begun.names_filled, named):
         begun.begin_elsewhere(routine)
     numbers = {routine.name: number for number, routine in enumerate(ordered)}
-    return tuple(sorted(begun.walks, key=lambda walk: numbers.get(walk.function, len(numbers))))
+    walks = sorted(begun.walks, key=lambda walk: numbers.get(walk.function, len(numbers)))
+    return (*walks, *walks_again(seen, filling, walks))
 
 
-def _ground(seen: Survey, containers: frozenset[str]) -> Ground | None:
-    """What the walks have in common, going by the containers that something really comes into; None without any."""
+def _filling(seen: Survey, containers: frozenset[str]) -> Filling:
+    """What really puts something into the containers, of all that by its names may."""
     concerned = concern_of(seen, containers)
-    filling = seen_to_fill(seen, ground_of(seen, containers, concerned), concerned)
-    filled = frozenset[str]().union(*filling.values())
-    if not filled:
-        return None
-    return ground_of(seen, filled, concern_of(seen, filled, filling))
+    return seen_to_fill(seen, ground_of(seen, containers, concerned), concerned)
 
 
 class Begun(msgspec.Struct):

@@ -14,6 +14,7 @@ from leaklint.repairs.layout import text_of
 from leaklint.repairs.leftover import is_emptied, without
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.stretch import Stretch, require_bound
+from leaklint.values import is_waited_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ def plans_for_a_reply(intent: Intent) -> Iterator[Plan]:
         for mark in held.history
         if mark.kind == "raise" and mark.place.function == report.place.function
     ]
-    if not waits:
+    if not waits or _waits_elsewhere(intent):
         raise RefusedError("the wait for the reply is in another function")
     block = shared_block(layout, [inserting, *waits])
     first = standing_in(layout, inserting, block)
@@ -62,6 +63,18 @@ def plans_for_a_reply(intent: Intent) -> Iterator[Plan]:
         yield Plan((AddFinally(waiting, lines), StretchTry(waiting, start), *leftover.changes))
     leftover = without(intent, stretch, first + 1, last)
     yield Plan((_around(stretch, lines), *leftover.changes))
+
+
+def _waits_elsewhere(intent: Intent) -> bool:
+    """Whether what waits for the reply is called from here: a `finally` around other calls would come too early."""
+    report = intent.report
+    return any(
+        mark.kind == "raise"
+        and mark.place.function != report.place.function
+        and is_waited_for(report.story.insertion.parts, mark.subjects)
+        for _, held in report.story.stays
+        for mark in held.history
+    )
 
 
 def _target(statement: ir.Statement) -> tuple[ir.Expression, ir.Expression]:

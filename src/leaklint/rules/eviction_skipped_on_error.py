@@ -65,7 +65,9 @@ from leaklint import ir
 from leaklint.evidence import Evidence, evictions_elsewhere, is_bounded, place_at, shared_depth
 from leaklint.flow.events import Eviction, Held, Mark, Removal
 from leaklint.flow.loops import is_endless
+from leaklint.flow.releases import WITH
 from leaklint.ir_walk import in_scope
+from leaklint.keys import Match
 from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Report, Rule
 from leaklint.same_caches import cache_name, may_be_same_cache
@@ -73,10 +75,16 @@ from leaklint.stories import Story, guilty_jump, raised_in
 from leaklint.task_groups import fails_with_its_owner
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
 from leaklint.usage import asked_for_truth
-from leaklint.values import Entry, Group, Parameter, Result, Value, is_waited_for
+from leaklint.values import Entry, Item, Parameter, Result, Value, called_word, is_waited_for
 
-WAITED_FOR = frozenset(["Condition", "Event", "Future", "Queue", "SimpleQueue", "create_future", "Semaphore"])
-"""What asyncio, threading, queue and concurrent.futures offer for waiting until another function says so."""
+WAITED_FOR = frozenset(
+    """
+    AsyncResult Condition Event Future Pipe Queue Semaphore SimpleQueue create_future create_memory_object_stream
+    open_memory_channel
+    """.split()
+)
+"""What asyncio, anyio, trio, gevent, threading, queue, multiprocessing and concurrent.futures offer for waiting until
+another function says so."""
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -213,39 +221,58 @@ def _is_kept_by_others(evidence: Evidence, story: Story) -> bool:
 
 def _never_answered(evidence: Evidence, story: Story) -> Iterable[Report]:
     """The entry waits for a reply that another function takes out; the wait itself can end without one."""
-    value = story.insertion.value
-    if not _is_made_for_waiting(value) or any(not raised_in(removal.history) for removal in story.removals):
+    parts = story.insertion.parts
+    if not any(map(_is_made_for_waiting, parts)) or _evicts_where_all_is_well(story):
         return
     handlers = [e for e in evictions_elsewhere(evidence, story, even_unused=True, even_outer=True) if e.key is not None]
     if not handlers or any(eviction.is_filtered for eviction in handlers) or _is_cleaned_up(story):
         return
-    held = next((held for _, held in story.stays if _waited_for(evidence, value, held)), None)
+    held = next((h for _, h in story.stays if _waited_for(evidence, parts, h) and not _is_let_pass(story, h)), None)
     if held is not None:
         own = len(story.insertion.stack)
         yield _report(evidence, story, handlers[0], held, "is evicted only when the reply comes", own)
 
 
+def _evicts_where_all_is_well(story: Story) -> bool:
+    """Whether the operation evicts its own entry, and not only where it came to nothing before the wait."""
+    is_left_in = any(way_out.kind != "raise" and not raised_in(held.history) for way_out, held in story.stays)
+    return not is_left_in and any(not raised_in(removal.history) for removal in story.removals)
+
+
+def _is_let_pass(story: Story, held: Held) -> bool:
+    """Whether another wait for the same reply evicts when it fails, and this one does not: the author weighed them."""
+    ended = next(mark.place for mark in held.history if mark.kind == "raise")
+    caught = {
+        mark.place
+        for removal in story.removals
+        for mark in removal.history
+        if mark.kind == "raise" and mark.waits and is_waited_for(story.insertion.parts, mark.subjects)
+    }
+    return bool(caught) and ended not in caught
+
+
 def _is_cleaned_up(story: Story) -> bool:
     """Whether the operation itself evicts from the container in a way that does not show which keys are meant."""
     known = {removal.eviction.place for removal in story.removals}
+    known |= {eviction.place for eviction, match in story.attempts if match is Match.SAME}
     name = cache_name(story.insertion.cache)
     return any(cache_name(eviction.cache) == name and eviction.place not in known for eviction in story.walk.evictions)
 
 
 def _is_made_for_waiting(value: Value) -> bool:
-    """Whether the value is something that another function completes: a future, an event, a queue."""
-    parts = value.items if isinstance(value, Group) else (value,)
-    return any(isinstance(part, Result) and part.callee.rpartition(".")[2] in WAITED_FOR for part in parts)
+    """Whether the value is something that another function completes: a future, an event, one end of a channel."""
+    made = value.base if isinstance(value, Item) else value
+    return isinstance(made, Result) and called_word(made) in WAITED_FOR
 
 
-def _waited_for(evidence: Evidence, value: Value, held: Held) -> bool:
+def _waited_for(evidence: Evidence, parts: tuple[Value, ...], held: Held) -> bool:
     """Whether the entry stays after a wait for its own value that raised, timed out or was cancelled.
 
     Where something else raised first, that wait had an end, and a later one is another entry's. A coroutine waits by
     `await`; a plain call of it that gets the value gets what the wait has brought.
     """
     first = next((mark for mark in held.history if mark.kind == "raise"), None)
-    if first is None or not is_waited_for(value, first.subjects):
+    if first is None or not is_waited_for(parts, first.subjects):
         return False
     routine = evidence.outline.routines.get(first.place.function)
     return first.waits or routine is None or not routine.function.is_async
@@ -274,7 +301,9 @@ def _is_end_of_memo(story: Story, held: Held) -> bool:
         first is not None
         and story.insertion.is_made_when_missed
         and any(
-            release.place == first.place and release.cache == story.insertion.cache for release in story.walk.releases
+            # A lock is none the worse for a `with`.
+            release.place == first.place and release.cache == story.insertion.cache and release.method != WITH
+            for release in story.walk.releases
         )
     )
 

@@ -76,7 +76,7 @@ from leaklint.ended_values import kept_releases
 from leaklint.evidence import Evidence
 from leaklint.flow.events import Place, Release
 from leaklint.growth import end_hook, growing_stories, outlives_operations, why_fresh
-from leaklint.model import Span
+from leaklint.model import MODULES_APART, Span
 from leaklint.outline import Routine
 from leaklint.rule import Note, Report, Rule
 from leaklint.stories import Story
@@ -108,9 +108,11 @@ def _released(evidence: Evidence) -> Iterator[Report]:
 def _report(evidence: Evidence, story: Story, release: Release) -> Report:
     key, cache = key_words(evidence, story), code(story.insertion.cache)
     what = "is replaced by None" if release.method == "= None" else f"is done with (`{release.method}()`)"
+    # Another file that ends the value does not know the container; this one is told, where it puts the value in.
+    is_elsewhere = release.place.at.line >= MODULES_APART
     return Report(
         code=RULE.code,
-        place=release.place,
+        place=story.insertion.place if is_elsewhere else release.place,
         message=f"the value {what}, its entry stays in {cache}",
         advice=f"Evict the entry from {cache} where its value is done with.",
         key=key.strip("`"),
