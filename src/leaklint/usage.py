@@ -120,7 +120,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def _aliases_around(outline: Outline, names: frozenset[str]) -> dict[str, Mapping[str, str]]:
-    """The variables that stand for a container in a routine because a function around it has them: `cache = self._cache`.
+    """For each routine, the variables of functions around it that stand for a container: `cache = self._cache`.
 
     A routine stands behind the one that it is nested in.
     """
