@@ -320,6 +320,12 @@ def asked_for_keys(routine: Routine) -> set[str | None]:
     }
 
 
+def gone_through(routine: Routine) -> set[str | None]:
+    """The words of all that the routine goes through in loops: `for run in self._runs.values()`."""
+    iterables = [node.iterable for node in routine.nodes if isinstance(node, ir.For | ir.Clause)]
+    return {last_part(node) for one in iterables for node in in_scope(one) if isinstance(node, ir.Attribute | ir.Name)}
+
+
 def asked_for_truth(routine: Routine) -> list[Span]:
     """Where the routine takes an item out of a container only to ask whether it is empty: `while self._jobs[key]:`."""
     return [
