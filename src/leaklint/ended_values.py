@@ -12,7 +12,7 @@ from leaklint.keys import Match, compare
 from leaklint.model import Span
 from leaklint.outline import Routine
 from leaklint.usage import ends_a_life
-from leaklint.values import Constant, Element, Value, mentions, within
+from leaklint.values import Allocated, Constant, Element, Value, mentions, within
 
 
 def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
@@ -23,7 +23,8 @@ def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
     if any(_picks_what_goes_on(release) for _, release in evidence.releases.may_be(cache)):
         return
     for walk, release in evidence.kept_releases.may_be(cache):
-        is_state = _is_found_out(walk, release) or _begins_anew(walk, release) or _is_marked(evidence, release)
+        is_begin = _is_found_out(walk, release) or _begins_anew(walk, release) or _is_first(walk, release)
+        is_state = is_begin or _is_marked(evidence, release)
         if not _is_of_all(release) and not is_state:
             yield release
 
@@ -32,6 +33,18 @@ def _is_found_out(walk: Walk, release: Release) -> bool:
     """Whether the None is what a statement puts in that puts in other values too: a result."""
     others = (insertion for insertion in walk.insertions if insertion.value != Constant("None"))
     return release.method == "= None" and any(insertion.place == release.place for insertion in others)
+
+
+def _is_first(walk: Walk, release: Release) -> bool:
+    """Whether the None is put in for an object that was made right before, under which there is nothing to replace."""
+    return (
+        release.method == "= None"
+        and isinstance(release.key, Allocated)
+        and not any(
+            insertion.cache == release.cache and insertion.key == release.key and insertion.place != release.place
+            for insertion in walk.insertions
+        )
+    )
 
 
 def _begins_anew(walk: Walk, release: Release) -> bool:
