@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from leaklint import ir
-from leaklint.evidence import Evidence
+from leaklint.evidence import Evidence, once_per_cache
 from leaklint.flow.events import Insertion, Release, Walk
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.keys import Match, compare
 from leaklint.model import Span
 from leaklint.outline import Routine
 from leaklint.usage import ends_a_life
-from leaklint.values import Allocated, Constant, Element, Value, mentions, within
+from leaklint.values import NONE, Allocated, Constant, Element, Result, Value, mentions, within
 
 
 def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
@@ -22,11 +22,29 @@ def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
     """
     if any(_picks_what_goes_on(release) for _, release in evidence.releases.may_be(cache)):
         return
+    if _has_places(evidence, cache):
+        return
     for walk, release in evidence.kept_releases.may_be(cache):
         is_begin = _is_found_out(walk, release) or _begins_anew(walk, release) or _is_first(walk, release)
         is_state = is_begin or _is_marked(evidence, release)
         if not _is_of_all(release) and not is_state:
             yield release
+
+
+@once_per_cache
+def _has_places(evidence: Evidence, cache: Value) -> bool:
+    """Whether None says that a place is free: keys begin with it, as others begin under them, and come back to it."""
+    freed = [(walk, one) for walk, one in evidence.insertions.may_be(cache) if one.value == NONE]
+    begun: dict[int, set[Value]] = {}
+    for walk, _ in freed:
+        if id(walk) not in begun:
+            begun[id(walk)] = {one.key for one in walk.insertions if one.cache != cache and _is_made(one.value)}
+    first = {one.place for walk, one in freed if one.key in begun[id(walk)]}
+    return bool(first) and any(one.place not in first for _, one in freed)
+
+
+def _is_made(value: Value) -> bool:
+    return isinstance(value, Allocated | Result)
 
 
 def _is_found_out(walk: Walk, release: Release) -> bool:
