@@ -63,6 +63,7 @@ from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Note, Report, Rule
 from leaklint.stories import Story, guilty_jump, raised_in
 from leaklint.telling import code, eviction_note, key_trace, key_words
+from leaklint.usage import ends_a_life
 from leaklint.values import Constant, Entry, Global, Parameter, Text, Value, children, within
 
 
@@ -195,10 +196,20 @@ def _evictions(removals: list[Removal]) -> list[Eviction]:
 
 
 def _is_handed_on(evidence: Evidence, story: Story) -> bool:
-    """Whether the entry may stay for another function to evict: a key is released there, one at a time."""
-    return any(
-        eviction.key is not None and not eviction.is_filtered for eviction in evictions_elsewhere(evidence, story)
-    )
+    """Whether the entry may stay for another function to evict: a key is released there, one at a time.
+
+    That may go through all keys and try what is tried here.
+    """
+    if any(one.key is not None and not one.is_filtered for one in evictions_elsewhere(evidence, story)):
+        return True
+    own = {removal.eviction.place for removal in story.removals}
+    return any(_is_of_each(other) for place in own for _, other in evidence.evictions_at[place])
+
+
+def _is_of_each(eviction: Eviction) -> bool:
+    """Whether a loop over the container, which is not its end, evicts what it can."""
+    functions = (*(place.function for place in eviction.stack), eviction.place.function)
+    return eviction.key is None and eviction.taken is not None and not any(map(ends_a_life, functions))
 
 
 def _returned_before(evidence: Evidence, story: Story) -> Iterable[Report]:
