@@ -12,7 +12,7 @@ from leaklint.keys import Match, compare
 from leaklint.model import Span
 from leaklint.outline import Routine
 from leaklint.usage import ends_a_life
-from leaklint.values import NONE, Allocated, Constant, Element, Result, Value, mentions, within
+from leaklint.values import NONE, Allocated, Applied, Constant, Element, Result, Value, mentions, within
 
 
 def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
@@ -54,14 +54,20 @@ def _is_found_out(walk: Walk, release: Release) -> bool:
 
 
 def _is_first(walk: Walk, release: Release) -> bool:
-    """Whether the None is put in for an object that was made right before, under which there is nothing to replace."""
-    return (
-        release.method == "= None"
-        and isinstance(release.key, Allocated)
-        and not any(
-            insertion.cache == release.cache and insertion.key == release.key and insertion.place != release.place
-            for insertion in walk.insertions
-        )
+    """Whether the None is put in where there is nothing to replace: for a missing key, or for what was just made."""
+    if release.method != "= None":
+        return False
+    here = [one for one in walk.insertions if one.cache == release.cache and one.key == release.key]
+    is_new = isinstance(release.key, Allocated) and all(one.place == release.place for one in here)
+    return is_new or any(_is_for_a_missing_key(one) for one in here if one.place == release.place)
+
+
+def _is_for_a_missing_key(insertion: Insertion) -> bool:
+    pair = insertion.key, insertion.cache
+    return any(
+        asked == Applied("in" if guard.is_otherwise else "not in", pair)
+        for guard in insertion.around
+        for asked in guard.asked
     )
 
 
