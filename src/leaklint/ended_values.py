@@ -26,7 +26,7 @@ def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
         return
     for walk, release in evidence.kept_releases.may_be(cache):
         is_begin = _is_found_out(walk, release) or _begins_anew(walk, release) or _is_first(walk, release)
-        is_state = is_begin or _is_marked(evidence, release)
+        is_state = is_begin or _is_marked(evidence, release) or _is_an_outcome(walk, release)
         if not _is_of_all(release) and not is_state:
             yield release
 
@@ -51,6 +51,16 @@ def _is_found_out(walk: Walk, release: Release) -> bool:
     """Whether the None is what a statement puts in that puts in other values too: a result."""
     others = (insertion for insertion in walk.insertions if insertion.value != Constant("None"))
     return release.method == "= None" and any(insertion.place == release.place for insertion in others)
+
+
+def _is_an_outcome(walk: Walk, release: Release) -> bool:
+    """Whether the operation that puts in None where it fails leaves in a value where it does not: a memo of both."""
+    return release.method == "= None" and any(
+        any(one.insertion.cache == release.cache and one.insertion.key == release.key for one in way_out.held)
+        and not any(one.cache == release.cache and one.key == release.key for one in way_out.released)
+        for way_out in walk.exits
+        if way_out.kind != "raise"
+    )
 
 
 def _is_first(walk: Walk, release: Release) -> bool:
