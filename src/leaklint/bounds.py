@@ -26,6 +26,34 @@ def _bounded(node: msgspec.Struct, class_name: str | None) -> Iterator[tuple[str
             for name in _measured(inner.test) | (_emptied(inner.test) if isinstance(inner, ir.While) else set()):
                 if any(_evicts(part, name) for part in evicting):
                     yield class_name, name
+        elif isinstance(inner, ir.Function):
+            yield from ((class_name, name) for name in _kept_short(inner.body))
+
+
+def _kept_short(block: tuple[ir.Statement, ...]) -> Iterator[str]:
+    """The containers that the block evicts from unless they are short: `if len(c) <= limit: return`."""
+    for number, statement in enumerate(block):
+        if not isinstance(statement, ir.If) or not isinstance(statement.body[-1], ir.Return):
+            continue
+        after = [part for later in block[number + 1 :] for part in below(later)]
+        for name in dict.fromkeys(map(_short, in_scope(statement.test))):
+            if name is not None and any(_evicts(part, name) for part in after):
+                yield name
+
+
+def _short(node: msgspec.Struct) -> str | None:
+    """The container whose length the comparison holds below a limit; that it is empty is no limit."""
+    match node:
+        case ir.Compare(left=ir.Call() as measured, operator="<" | "<=", right=limit):
+            pass
+        case ir.Compare(left=limit, operator=">" | ">=", right=ir.Call() as measured):
+            pass
+        case _:
+            return None
+    if last_part(measured.function) != "len" or not measured.arguments:
+        return None
+    is_empty = isinstance(limit, ir.Constant) and limit.value in ("0", "1")
+    return last_part(measured.arguments[0].value) if not is_empty else None
 
 
 def in_classes(node: msgspec.Struct) -> Iterator[msgspec.Struct]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from leaklint import ir
-from leaklint.evidence import Evidence
+from leaklint.evidence import Evidence, once_per_cache
 from leaklint.flow.events import Insertion, Release, Walk
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.keys import Match, compare
 from leaklint.model import Span
 from leaklint.outline import Routine
 from leaklint.usage import ends_a_life
-from leaklint.values import Constant, Element, Value, mentions, within
+from leaklint.values import NONE, Allocated, Applied, Constant, Element, Result, Value, mentions, within
 
 
 def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
@@ -22,16 +22,63 @@ def kept_releases(evidence: Evidence, cache: Value) -> Iterator[Release]:
     """
     if any(_picks_what_goes_on(release) for _, release in evidence.releases.may_be(cache)):
         return
+    if _has_places(evidence, cache):
+        return
     for walk, release in evidence.kept_releases.may_be(cache):
-        is_state = _is_found_out(walk, release) or _begins_anew(walk, release) or _is_marked(evidence, release)
+        is_begin = _is_found_out(walk, release) or _begins_anew(walk, release) or _is_first(walk, release)
+        is_state = is_begin or _is_marked(evidence, release) or _is_an_outcome(walk, release)
         if not _is_of_all(release) and not is_state:
             yield release
+
+
+@once_per_cache
+def _has_places(evidence: Evidence, cache: Value) -> bool:
+    """Whether None says that a place is free: keys begin with it, as others begin under them, and come back to it."""
+    freed = [(walk, one) for walk, one in evidence.insertions.may_be(cache) if one.value == NONE]
+    begun: dict[int, set[Value]] = {}
+    for walk, _ in freed:
+        if id(walk) not in begun:
+            begun[id(walk)] = {one.key for one in walk.insertions if one.cache != cache and _is_made(one.value)}
+    first = {one.place for walk, one in freed if one.key in begun[id(walk)]}
+    return bool(first) and any(one.place not in first for _, one in freed)
+
+
+def _is_made(value: Value) -> bool:
+    return isinstance(value, Allocated | Result)
 
 
 def _is_found_out(walk: Walk, release: Release) -> bool:
     """Whether the None is what a statement puts in that puts in other values too: a result."""
     others = (insertion for insertion in walk.insertions if insertion.value != Constant("None"))
     return release.method == "= None" and any(insertion.place == release.place for insertion in others)
+
+
+def _is_an_outcome(walk: Walk, release: Release) -> bool:
+    """Whether the operation that puts in None where it fails leaves in a value where it does not: a memo of both."""
+    return release.method == "= None" and any(
+        any(one.insertion.cache == release.cache and one.insertion.key == release.key for one in way_out.held)
+        and not any(one.cache == release.cache and one.key == release.key for one in way_out.released)
+        for way_out in walk.exits
+        if way_out.kind != "raise"
+    )
+
+
+def _is_first(walk: Walk, release: Release) -> bool:
+    """Whether the None is put in where there is nothing to replace: for a missing key, or for what was just made."""
+    if release.method != "= None":
+        return False
+    here = [one for one in walk.insertions if one.cache == release.cache and one.key == release.key]
+    is_new = isinstance(release.key, Allocated) and all(one.place == release.place for one in here)
+    return is_new or any(_is_for_a_missing_key(one) for one in here if one.place == release.place)
+
+
+def _is_for_a_missing_key(insertion: Insertion) -> bool:
+    pair = insertion.key, insertion.cache
+    return any(
+        asked == Applied("in" if guard.is_otherwise else "not in", pair)
+        for guard in insertion.around
+        for asked in guard.asked
+    )
 
 
 def _begins_anew(walk: Walk, release: Release) -> bool:

@@ -25,7 +25,7 @@ from leaklint.link import Linked
 from leaklint.lives import Life, is_brief, life
 from leaklint.outline import Outline, Routine, family, label_of, outline
 from leaklint.same_caches import ByCache, cache_name, may_be_same_cache, owner_of
-from leaklint.stories import Story, is_constant, is_kept, outer_caches, set_anew, stories_of
+from leaklint.stories import Story, is_constant, is_kept, outer_caches, raised_in, set_anew, stories_of
 from leaklint.usage import MAKES_THE_OBJECT, counters, ends_a_life, growing
 from leaklint.values import Applied, Element, Entry, Parameter, Result, Value, called_word, mentions, word
 
@@ -121,6 +121,15 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
             others = found.setdefault(story.insertion.place, [])
             if len(others) < 2 and not any(other.is_same_operation(story) for other in others) and is_kept(story):
                 others.append(story)
+        return found
+
+    @cached_property
+    def left_well(self) -> dict[tuple[int, Place], list[Story]]:
+        """The stories whose entry stays in without an exception, by walk and by place of the insertion."""
+        found: dict[tuple[int, Place], list[Story]] = {}
+        for story in self.stories:
+            if any(not raised_in(held.history) for _, held in story.stays):
+                found.setdefault((id(story.walk), story.insertion.place), []).append(story)
         return found
 
     @cached_property

@@ -14,6 +14,7 @@ from leaklint.endings import is_ending, names_what_it_ends
 from leaklint.evidence import Evidence, is_bounded, once_per_cache
 from leaklint.fixed_keys import has_fixed_keys
 from leaklint.flow.events import Eviction, Insertion
+from leaklint.held_by_callers import are_all_held_by_callers
 from leaklint.identities import is_identity
 from leaklint.keys import Match, compare
 from leaklint.outline import Blueprint, Routine, ancestry, heirs, label_of
@@ -60,6 +61,8 @@ def growing_stories(evidence: Evidence) -> Iterator[Story]:
         if ends_a_life(story.walk.function) or not only_grows(evidence, story.insertion.cache):
             continue
         if _is_record(evidence, story.insertion.cache) or has_fixed_keys(evidence, story.insertion.cache):
+            continue
+        if are_all_held_by_callers(evidence, story):
             continue
         has_stayed = not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays)
         if has_stayed and not _goes_with_its_owner(evidence, story.insertion.cache):

@@ -319,4 +319,9 @@ def shares_a_part(left: Value, right: Value) -> bool:
 def agrees_by_name(base: Value, hole: Value) -> bool:
     """Whether a key of one function goes by the name of a part of another's: `state_id` and `ctx.state_id`."""
     name, other = last_name(base), last_name(hole)
-    return name is not None and other is not None and name.lstrip("_") == other.lstrip("_")
+    if name is None or other is None or name.lstrip("_") != other.lstrip("_"):
+        return False
+    if isinstance(base, Field) and isinstance(hole, Field) and "_" not in name.strip("_"):
+        # One word says what it is of its owner: `queue.name`, `exchange.name`.
+        return agrees_by_name(base.base, hole.base)
+    return True

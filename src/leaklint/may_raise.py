@@ -9,6 +9,8 @@ why; the tests hold both against executed programs.
 
 from __future__ import annotations
 
+import msgspec
+
 from leaklint import ir
 from leaklint.ir_walk import dotted, last_part
 
@@ -35,9 +37,9 @@ SAFE_CALLS = frozenset(
 )
 SAFE_METHODS = frozenset(
     """
-    add append appendleft cancel cancelled clear copy create_future digest discard done empty endswith extend full
-    hexdigest is_set items keys locked lower lstrip qsize release replace rstrip setdefault startswith strip title
-    upper values
+    add append appendleft cancel cancelled clear copy create_future create_task digest discard done empty endswith
+    extend full hexdigest is_set items keys locked lower lstrip notify notify_all qsize release replace rstrip
+    setdefault startswith strip title upper values
     """.split()
 )
 LOGGING_METHODS = frozenset("critical debug error exception info log warning".split())
@@ -50,6 +52,24 @@ ONLY_CANCELLED = frozenset({"asyncio.sleep", "asyncio.wait", "anyio.sleep", "tri
 def is_only_cancelled(awaited: ir.Expression) -> bool:
     """Whether waiting for this raises nothing but a cancellation."""
     return isinstance(awaited, ir.Call) and dotted(awaited.function) in ONLY_CANCELLED
+
+
+def is_invariant(asserted: ir.Expression) -> bool:
+    """Whether the assertion is about the code around, and not about what it is given: who calls it has the lock."""
+    return isinstance(asserted, ir.Call) and last_part(asserted.function) == "locked" and not asserted.arguments
+
+
+def operation_may_raise(node: msgspec.Struct) -> bool:
+    """Whether the node itself can raise; what it is made of are operations of their own."""
+    match node:
+        case ir.Call():
+            return call_may_raise(node)
+        case ir.Assert(test=test):
+            return not is_invariant(test)
+        case ir.For(is_async=is_async) | ir.With(is_async=is_async):
+            return is_async
+        case _:
+            return isinstance(node, ir.Raise | ir.Yield | ir.Await)
 
 
 def call_may_raise(call: ir.Call) -> bool:
@@ -69,6 +89,9 @@ def call_may_raise(call: ir.Call) -> bool:
         return len(call.arguments) > 1
     if name == "pop":
         return len(call.arguments) < 2
+    if name == "wait_for" and call.arguments and isinstance(call.arguments[0].value, ir.Lambda):
+        # A condition's, which says whether the time was enough.
+        return False
     if name == "join" and isinstance(function.value, ir.Text):
         return False
     return name not in SAFE_METHODS

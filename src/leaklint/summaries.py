@@ -14,7 +14,7 @@ from leaklint.concern import Concern, concern
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.given_back import gives_something, key_givers
 from leaklint.ir_walk import flattened, last_part
-from leaklint.may_raise import call_may_raise
+from leaklint.may_raise import operation_may_raise
 from leaklint.outline import Outline, Routine, heirs, label_of
 from leaklint.relevance import Changes, changes
 from leaklint.values import word
@@ -168,9 +168,11 @@ def _own(routine: Routine, known: frozenset[str]) -> Summary:
     methods = {node.name for node in nodes if isinstance(node, ir.Attribute)}
     stores = [target for node in nodes for target in _stored(node)]
     return Summary(
-        may_raise=any(call_may_raise(call) for call in calls if last_part(call.function) not in known)
-        or any(isinstance(node, ir.Raise | ir.Assert | ir.Yield | ir.Await) for node in nodes)
-        or any(getattr(node, "is_async", False) for node in nodes if isinstance(node, ir.For | ir.With)),
+        may_raise=any(
+            operation_may_raise(node)
+            for node in nodes
+            if not isinstance(node, ir.Call) or last_part(node.function) not in known
+        ),
         inserts=bool(methods & INSERTING_METHODS)
         or any(isinstance(target, ir.Subscript) for target in stores)
         or any(isinstance(node, ir.Augment) and node.operator == "|" for node in nodes),

@@ -7,7 +7,8 @@ evicted anywhere under a name is evicted everywhere. A container that is handed 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 import msgspec
@@ -63,9 +64,10 @@ def growing(outline: Outline) -> frozenset[str]:
     filled_by_reading = _filled_by_reading(outline)
     used: dict[str, set[Use]] = {name: set() for name in names}
     created = dict.fromkeys(names, 0)
+    around = _aliases_around(outline, names)
     for routine in outline.routines.values():
         is_end = ends_a_life(routine.function.name)
-        for name, use in _uses(routine, names, filled_by_reading):
+        for name, use in _uses(routine, names, filled_by_reading, around.get(routine.name, _NONE)):
             created[name] += use is Use.CREATE
             if not is_end or use not in (Use.INSERT, Use.RESET, Use.CREATE, Use.SWEEP):
                 used[name].add(use)
@@ -81,14 +83,19 @@ def growing(outline: Outline) -> frozenset[str]:
 
 def only_filled(outline: Outline, name: str) -> bool:
     """Whether the module's code never reads the container."""
-    uses = {use for routine in outline.routines.values() for _, use in _uses(routine, frozenset([name]))}
-    return uses.isdisjoint({Use.READ, Use.ESCAPE})
+    return _all_uses(outline, name).isdisjoint({Use.READ, Use.ESCAPE})
 
 
 def keeps_its_entries(outline: Outline, name: str) -> bool:
     """Whether the module's code takes nothing out of the container and puts no other in its place."""
-    uses = {use for routine in outline.routines.values() for _, use in _uses(routine, frozenset([name]))}
-    return uses.isdisjoint({Use.EVICT, Use.SWEEP, Use.RESET})
+    return _all_uses(outline, name).isdisjoint({Use.EVICT, Use.SWEEP, Use.RESET})
+
+
+def _all_uses(outline: Outline, name: str) -> set[Use]:
+    names = frozenset([name])
+    around = _aliases_around(outline, names)
+    routines = outline.routines.values()
+    return {use for routine in routines for _, use in _uses(routine, names, around=around.get(routine.name, _NONE))}
 
 
 def _made_at_once(outline: Outline) -> frozenset[str]:
@@ -112,13 +119,48 @@ def _filled_by_reading(outline: Outline) -> frozenset[str]:
     return frozenset(word(name) for factories in said for name, made in factories.items() if made != COUNT)
 
 
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def _aliases_around(outline: Outline, names: frozenset[str]) -> dict[str, Mapping[str, str]]:
+    """For each routine, the variables of functions around it that stand for a container: `cache = self._cache`.
+
+    A routine stands behind the one that it is nested in.
+    """
+    outer = {routine.parent for routine in outline.routines.values()}
+    inside: dict[str | None, dict[str, str]] = {}
+    around: dict[str, Mapping[str, str]] = {}
+    for name, routine in outline.routines.items():
+        local = outline.local_names.get(name, frozenset()) if routine.parent in inside else frozenset()
+        aliases = {word: named for word, named in inside.get(routine.parent, _NONE).items() if word not in local}
+        if aliases:
+            around[name] = aliases
+        if name in outer:
+            own = {} if routine.words.isdisjoint(names) else dict(_aliases_made(routine, names))
+            if aliases or own:
+                inside[name] = {**aliases, **own}
+    return around
+
+
+def _aliases_made(routine: Routine, names: frozenset[str]) -> Iterator[tuple[str, str]]:
+    for node in routine.nodes:
+        match node:
+            case ir.Assign(targets=(ir.Name(id=alias),), value=ir.Attribute(name=name) | ir.Name(id=name)) if (
+                name in names
+            ):
+                yield alias, name
+
+
 def _uses(
-    routine: Routine, names: frozenset[str], filled_by_reading: frozenset[str] = frozenset()
+    routine: Routine,
+    names: frozenset[str],
+    filled_by_reading: frozenset[str] = frozenset(),
+    around: Mapping[str, str] = _NONE,
 ) -> Iterator[tuple[str, Use]]:
     """Each mention of one of the containers in the routine; a variable that stands for one is followed."""
-    if routine.words.isdisjoint(names):
+    if routine.words.isdisjoint(names) and routine.words.isdisjoint(around):
         return
-    aliases: dict[str, str] = {}
+    aliases: dict[str, str] = dict(around)
     own = {parameter.name for parameter in routine.function.parameters}
     built: frozenset[str] | None = None
     for node, parents, in_loop in _with_parents(routine.function):
@@ -281,6 +323,12 @@ def asked_for_keys(routine: Routine) -> set[str | None]:
         for node in routine.nodes
         if isinstance(node, ir.Compare) and node.operator in ("in", "not in")
     }
+
+
+def gone_through(routine: Routine) -> set[str | None]:
+    """The words of all that the routine goes through in loops: `for run in self._runs.values()`."""
+    iterables = [node.iterable for node in routine.nodes if isinstance(node, ir.For | ir.Clause)]
+    return {last_part(node) for one in iterables for node in in_scope(one) if isinstance(node, ir.Attribute | ir.Name)}
 
 
 def asked_for_truth(routine: Routine) -> list[Span]:

@@ -337,7 +337,17 @@ def is_changed_since(eviction: Eviction, insertion: Insertion) -> bool:
         return False
     if eviction.key == insertion.key or eviction.turns[: len(insertion.turns)] != insertion.turns:
         return False
+    if _stands_before(eviction, insertion):
+        return False
     return isinstance(shared[0], Field) or bare(insertion.key) in set(involved(eviction.key))
+
+
+def _stands_before(eviction: Eviction, insertion: Insertion) -> bool:
+    """Whether the eviction was for the old key, which then gave way to the new one: on one pass, on lines before."""
+    ways = zip((*eviction.stack, eviction.place), (*insertion.stack, insertion.place), strict=False)
+    first, second = next(((one, other) for one, other in ways if one != other), (eviction.place, insertion.place))
+    is_earlier = first.function == second.function and first.at.end_line < second.at.line
+    return is_earlier and eviction.turns == insertion.turns
 
 
 def _is_nested(candidate: Value, cache: Value, key: Value | None) -> bool:

@@ -20,7 +20,7 @@ from leaklint.flow.machine import Arguments, Context, Ways, may_raise, note
 from leaklint.flow.methods import call_method
 from leaklint.flow.state import PATHS_APART, Raised, State
 from leaklint.flow.targets import bind
-from leaklint.may_raise import SAFE_METHODS
+from leaklint.may_raise import SAFE_METHODS, is_invariant
 from leaklint.values import NONE, Allocated, Applied, Constant, Result, Value, bare, within, word
 
 Slots = list[tuple[Value, Value]]
@@ -156,7 +156,7 @@ def _raise(node: ir.Raise, state: State, context: Context, ways: Ways) -> list[S
 
 def _assert(node: ir.Assert, state: State, context: Context, ways: Ways) -> list[State]:
     holds, fails, _ = branch(node.test, state, context, ways)
-    for path in fails:
+    for path in fails if not is_invariant(node.test) else ():
         may_raise(path, node.at, "assert", context, ways)
     return holds
 

@@ -63,19 +63,33 @@ from collections.abc import Iterable
 
 from leaklint import ir
 from leaklint.evidence import Evidence, evictions_elsewhere, is_bounded, place_at, shared_depth
-from leaklint.flow.events import Eviction, Held, Mark, Removal
+from leaklint.flow.events import Eviction, Guard, Held, Mark, Place, Removal, Walk
 from leaklint.flow.loops import is_endless
 from leaklint.flow.releases import WITH
+from leaklint.identities import is_identity
 from leaklint.ir_walk import in_scope
 from leaklint.keys import Match
 from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Report, Rule
 from leaklint.same_caches import cache_name, may_be_same_cache
+from leaklint.shut_down import comes_of_shutdown
 from leaklint.stories import Story, guilty_jump, raised_in
 from leaklint.task_groups import fails_with_its_owner
 from leaklint.telling import code, eviction_note, key_trace, key_words, raise_notes
 from leaklint.usage import asked_for_truth
-from leaklint.values import Entry, Item, Parameter, Result, Value, called_word, is_waited_for
+from leaklint.values import (
+    Applied,
+    Entry,
+    Item,
+    Parameter,
+    Result,
+    Value,
+    bare,
+    called_word,
+    holes,
+    involved,
+    is_waited_for,
+)
 
 WAITED_FOR = frozenset(
     """
@@ -122,13 +136,45 @@ def _skipped(evidence: Evidence, story: Story) -> Iterable[Report]:
     if removal is None:
         removal = next((r for r in known if _ends_an_endless_loop(evidence, story, r)), None)
         why = "is evicted only on this exception"
-    if removal is None or any(not raised_in(held.history) for _, held in story.stays):
+    if removal is None or _is_left_in_well(evidence, story) or _is_a_choice(story):
         return
     held = _left_by_an_exception(evidence, story, removal)
-    is_evicted_after = _is_kept_by_others(evidence, story) or _ends_its_owner(evidence, story)
-    if held is not None and not is_evicted_after and not _goes_with_its_consumer(evidence, story):
+    if held is not None and not any(excuse(evidence, story) for excuse in _EXCUSES):
         depth = shared_depth(story.insertion.stack, removal.eviction.stack)
         yield _report(evidence, story, removal.eviction, held, why, depth)
+
+
+def _is_left_in_well(evidence: Evidence, story: Story) -> bool:
+    """Whether the entry stays without an exception on some way, on this pass of a loop or another one.
+
+    There are more ways through a second pass than are followed.
+    """
+    others = evidence.left_well.get((id(story.walk), story.insertion.place), ())
+    return any(other.is_same_operation(story) and other.insertion.cache == story.insertion.cache for other in others)
+
+
+def _is_a_choice(story: Story) -> bool:
+    """Whether all that evicts the entry stands under a condition about something else, whose other side evicts nothing.
+
+    Such an eviction says that the time has come, which it may do in a later call as well.
+    """
+    insertion = story.insertion
+    shared = {guard.place for guard in insertion.around}
+    known = frozenset([insertion.cache, insertion.key, bare(insertion.value)])
+    own = [
+        {(one.place, one.is_otherwise) for one in removal.eviction.around if one.place not in shared}
+        - {(one.place, one.is_otherwise) for one in removal.eviction.around if _is_about(one, known)}
+        for removal in story.removals
+        if not removal.eviction.is_final
+    ]
+    sides = set[tuple[Place, bool]]().union(*own)
+    return len(own) == len(story.removals) and all(
+        any((place, not is_otherwise) not in sides for place, is_otherwise in guards) for guards in own
+    )
+
+
+def _is_about(guard: Guard, known: frozenset[Value]) -> bool:
+    return any(not known.isdisjoint(involved(asked)) for asked in guard.asked)
 
 
 def _goes_with_its_consumer(evidence: Evidence, story: Story) -> bool:
@@ -159,6 +205,18 @@ def _ends_its_owner(evidence: Evidence, story: Story) -> bool:
     insertion = story.insertion
     functions = {story.walk.function, insertion.place.function, *(place.function for place in insertion.stack)}
     return any(fails_with_its_owner(evidence, function, insertion.cache) for function in functions)
+
+
+def _names_what_is_bounded(evidence: Evidence, story: Story) -> bool:
+    """Whether the key is an object, or the `id()` of one, that a container has which is kept small."""
+    parts = holes(story.insertion.key)
+    named = [part.arguments[0] if isinstance(part, Applied) and is_identity(part) else part for part in parts]
+    return bool(named) and all(_is_in_a_bounded_one(evidence, part, story.walk) for part in named)
+
+
+def _is_in_a_bounded_one(evidence: Evidence, thing: Value, walk: Walk) -> bool:
+    caches = [thing.cache] if isinstance(thing, Entry) else [one.cache for one in walk.insertions if one.value == thing]
+    return any(is_bounded(evidence, cache) for cache in caches)
 
 
 def _ends_an_endless_loop(evidence: Evidence, story: Story, removal: Removal) -> bool:
@@ -217,6 +275,10 @@ def _is_kept_by_others(evidence: Evidence, story: Story) -> bool:
     The accessor that does it for both does not count.
     """
     return any(not other.is_same_operation(story) for other in evidence.kept_at.get(story.insertion.place, ()))
+
+
+_EXCUSES = (_is_kept_by_others, _ends_its_owner, _goes_with_its_consumer, _names_what_is_bounded)
+"""What tells that the entry does no harm where an exception leaves it in."""
 
 
 def _never_answered(evidence: Evidence, story: Story) -> Iterable[Report]:
@@ -286,6 +348,7 @@ def _left_by_an_exception(evidence: Evidence, story: Story, removal: Removal) ->
         (way_out, held)
         for way_out, held in story.stays
         if not _is_short_gap(evidence, removal, held)
+        and not _is_end_of_owner(evidence, story, held)
         and not (is_waited_out and not _ends_waiting(held))
         and not _is_end_of_memo(story, held)
     ]
@@ -306,6 +369,12 @@ def _is_end_of_memo(story: Story, held: Held) -> bool:
             for release in story.walk.releases
         )
     )
+
+
+def _is_end_of_owner(evidence: Evidence, story: Story, held: Held) -> bool:
+    """Whether the first exception says that the object which has the container is shut down."""
+    first = next((mark for mark in held.history if mark.kind == "raise"), None)
+    return first is not None and comes_of_shutdown(evidence, first.place, story.insertion.cache)
 
 
 def _ends_waiting(held: Held) -> bool:

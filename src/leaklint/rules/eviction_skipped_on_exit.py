@@ -64,17 +64,19 @@ reports it; the fix is in no release yet.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from leaklint import ir
 from leaklint.evidence import Evidence, evictions_elsewhere, is_bounded, shared_depth
-from leaklint.flow.events import Eviction, Guard, Held, Insertion, Mark, Removal
+from leaklint.flow.events import Eviction, Guard, Held, Insertion, Mark, Place, Removal
 from leaklint.ir_walk import last_part
 from leaklint.keys import Match
 from leaklint.own_keys import is_of_its_owner
 from leaklint.rule import Note, Report, Rule
 from leaklint.stories import Story, guilty_jump, raised_in
 from leaklint.telling import code, eviction_note, key_trace, key_words
+from leaklint.usage import ends_a_life
 from leaklint.values import Constant, Entry, Global, Parameter, Text, Value, children, within
 
 
@@ -139,7 +141,28 @@ def _is_gathered(evidence: Evidence, story: Story, removals: list[Removal]) -> b
     return (
         (insertion.is_made_when_missed or _is_record_by_default(evidence, story))
         and has_room
-        and all(any(_asks_about(guard, insertion) for guard in removal.eviction.around) for removal in removals)
+        and all(_is_of_its_own_time(evidence, insertion, removal.eviction) for removal in removals)
+    )
+
+
+def _is_of_its_own_time(evidence: Evidence, insertion: Insertion, eviction: Eviction) -> bool:
+    """Whether what the entry holds tells when it goes, or a timer, which one of the calls that fill it has set."""
+    if any(_asks_about(guard, insertion) for guard in eviction.around):
+        return True
+    way = [*eviction.stack, eviction.place]
+    return any(_hands_over(evidence, place, inner.function) for place, inner in itertools.pairwise(way))
+
+
+def _hands_over(evidence: Evidence, place: Place, function: str) -> bool:
+    """Whether the call at the place is given the function as an argument, and no other one is called there."""
+    routine, handed = evidence.outline.routines.get(place.function), evidence.outline.routines.get(function)
+    if routine is None or handed is None:
+        return False
+    calls = (node for node in routine.nodes if isinstance(node, ir.Call) and node.at == place.at)
+    return any(
+        last_part(argument.value) == handed.function.name != last_part(call.function)
+        for call in calls
+        for argument in call.arguments
     )
 
 
@@ -186,10 +209,20 @@ def _evictions(removals: list[Removal]) -> list[Eviction]:
 
 
 def _is_handed_on(evidence: Evidence, story: Story) -> bool:
-    """Whether the entry may stay for another function to evict: a key is released there, one at a time."""
-    return any(
-        eviction.key is not None and not eviction.is_filtered for eviction in evictions_elsewhere(evidence, story)
-    )
+    """Whether the entry may stay for another function to evict: a key is released there, one at a time.
+
+    That may go through all keys and try what is tried here.
+    """
+    if any(one.key is not None and not one.is_filtered for one in evictions_elsewhere(evidence, story)):
+        return True
+    own = {removal.eviction.place for removal in story.removals}
+    return any(_is_of_each(other) for place in own for _, other in evidence.evictions_at[place])
+
+
+def _is_of_each(eviction: Eviction) -> bool:
+    """Whether a loop over the container, which is not its end, evicts what it can."""
+    functions = (*(place.function for place in eviction.stack), eviction.place.function)
+    return eviction.key is None and eviction.taken is not None and not any(map(ends_a_life, functions))
 
 
 def _returned_before(evidence: Evidence, story: Story) -> Iterable[Report]:

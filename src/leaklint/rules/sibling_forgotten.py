@@ -85,7 +85,7 @@ from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name
 from leaklint.stories import Story
 from leaklint.telling import code, key_trace, key_words
-from leaklint.usage import asked_for_keys
+from leaklint.usage import asked_for_keys, gone_through
 from leaklint.values import Element, Value, mentions, within
 
 
@@ -94,13 +94,22 @@ def check(evidence: Evidence) -> Iterable[Report]:
     for story in growing_stories(evidence):
         ends = (one for one in sibling_evictions(evidence, story) if not _goes_on_after(evidence, story, one))
         evicted = next(ends, None)
-        if evicted is not None and (_is_moved(story, evicted) or _grows_without_end(evidence, story)):
+        if evicted is None or _is_listed_with(evidence, story, evicted):
+            continue
+        if _is_moved(story, evicted) or _grows_without_end(evidence, story):
             yield _report(evidence, story, evicted)
 
 
 def _is_moved(story: Story, evicted: Eviction) -> bool:
     """Whether what comes in is made of what the sibling gives away."""
     return mentions(story.insertion.value, evicted.cache)
+
+
+def _is_listed_with(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
+    """Whether some function goes through what is over as it goes through what is not: a report of all there was."""
+    names = {cache_name(story.insertion.cache), cache_name(evicted.cache)}
+    routines = evidence.outline.routines.values() if _is_moved(story, evicted) else ()
+    return any(names <= gone_through(routine) for routine in routines if names <= routine.words)
 
 
 def _goes_on_after(evidence: Evidence, story: Story, evicted: Eviction) -> bool:
