@@ -23,6 +23,7 @@ from leaklint.repairs.changes import (
     WrapInTry,
 )
 from leaklint.repairs.cleanup import Cleanup, cleanup_at, locks_between, said, under
+from leaklint.repairs.evict_on_exception import plans_on_exception
 from leaklint.repairs.expressions import evaluation_order
 from leaklint.repairs.find import (
     expression_of,
@@ -77,6 +78,7 @@ def _plans(intent: Intent) -> Iterator[Plan | Refusal]:
         yield from plans_in_a_manager(intent)
     if not helpers_only_evict(intent):
         yield from plans_in_the_helper(intent)
+        yield from plans_on_exception(intent, stretch)
         raise RefusedError("the helper that evicts does other things before, which can raise")
     final = finally_around(intent.layout, stretch.evicting, stretch.block)
     if final is not None:
@@ -96,6 +98,7 @@ def _plans(intent: Intent) -> Iterator[Plan | Refusal]:
     if final is None and intent.report.code == "LKL103":
         ways += [partial(_before_the_jump, intent, stretch)]
     yield from (made for made in map(_made, ways) if made is not None)
+    yield from plans_on_exception(intent, stretch)
 
 
 def plans_in_the_helper(intent: Intent) -> Iterator[Plan]:

@@ -1,0 +1,192 @@
+"""What else would notice that an entry goes where an exception leaves the code between insertion and eviction.
+
+Handlers that look for the entry, code behind a handler that goes on, functions that evict it themselves; and, where an
+eviction waits for a condition, the others whose entry it may be as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leaklint import ir
+from leaklint.ir_walk import below, last_part
+from leaklint.repairs.cleanup import locks_around
+from leaklint.repairs.find import owners_of, standing_in, statement_around
+from leaklint.repairs.layout import innermost, place_of, text_of
+from leaklint.repairs.places import function_around
+from leaklint.repairs.stretch import locals_of
+from leaklint.same_caches import cache_name
+from leaklint.usage import MAKES_THE_OBJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import msgspec
+
+    from leaklint.repairs.gaps import Gap
+    from leaklint.repairs.intent import Intent
+    from leaklint.repairs.layout import Layout
+    from leaklint.repairs.stretch import Stretch
+
+
+def why_noticed(intent: Intent, stretch: Stretch, gaps: Sequence[Gap], evicting: ir.Statement) -> str | None:
+    """Why somebody may notice that the entry is gone after an exception in one of `gaps`; None if nobody does."""
+    layout, word = intent.layout, cache_name(intent.report.story.insertion.cache)
+    if word is None:
+        return "the container has no name by which others could be seen to use it"
+    asking = _functions_that_ask(layout, stretch, word)
+    for gap in gaps:
+        swallows = False
+        for owner, part in owners_of(layout, gap.first):
+            handling = _handling(owner, part)
+            if any(_asks(node, word, asking) for node in handling):
+                return f"what handles the exception, below line {owner.at.line}, may look for the entry"
+            swallows = swallows or _swallows(owner, part)
+            if swallows and any(_asks(node, word, asking) for node in _goes_on(layout, stretch, owner)):
+                return (
+                    f"the code goes on after an exception, below line {owner.at.end_line}, and may look for the entry"
+                )
+    return _evicts_strictly_inside(layout, stretch, evicting, word)
+
+
+def _handling(owner: ir.Statement, part: str) -> tuple[ir.Statement, ...]:
+    """The statements that an exception in a part of a `try` leads to."""
+    if not isinstance(owner, ir.Try) or part == "final":
+        return ()
+    handlers = owner.handlers if part == "body" else ()
+    return (*(inner for handler in handlers for inner in handler.body), *owner.final)
+
+
+def _swallows(owner: ir.Statement, part: str) -> bool:
+    """Whether an exception may end here, so that the code behind goes on."""
+    match owner:
+        case ir.Try(handlers=handlers) if part == "body":
+            return any(not isinstance(handler.body[-1], ir.Raise | ir.Return) for handler in handlers)
+        case ir.With(items=items):
+            calls = (item.context for item in items if isinstance(item.context, ir.Call))
+            return any(last_part(call.function) == "suppress" for call in calls)
+        case _:
+            return False
+
+
+def _goes_on(layout: Layout, stretch: Stretch, owner: ir.Statement) -> Iterator[ir.Statement]:
+    """What is executed behind a statement: its siblings, and all of a loop around it but insertion and eviction."""
+    place = place_of(layout, owner)
+    if isinstance(owner, ir.For | ir.While):
+        for sibling in owner.body:
+            index = standing_in(layout, stretch.insertion, place_of(layout, sibling).block)
+            if index is None or place_of(layout, sibling).index != index:
+                yield sibling
+        return
+    yield from place.block.statements[place.index + 1 :]
+
+
+def _functions_that_ask(layout: Layout, stretch: Stretch, word: str) -> frozenset[str]:
+    """The functions of the module that use a container of that name, and those that call one of them plainly."""
+    functions = [node for node in below(layout.module) if isinstance(node, ir.Function)]
+    asking = {one.name for one in functions if one is not stretch.function and _mentions(one, word)}
+    while True:
+        more = {one.name for one in functions if any(_calls(node, asking) for node in below(one))} - {
+            stretch.function.name
+        }
+        if more <= asking:
+            return frozenset(asking)
+        asking |= more
+
+
+def _asks(node: msgspec.Struct, word: str, asking: frozenset[str]) -> bool:
+    return _mentions(node, word) or any(_calls(inner, asking) for inner in below(node))
+
+
+def _mentions(node: msgspec.Struct, word: str) -> bool:
+    return any(isinstance(inner, ir.Name | ir.Attribute) and last_part(inner) == word for inner in below(node))
+
+
+def _calls(node: msgspec.Struct, names: set[str] | frozenset[str]) -> bool:
+    """Whether a node calls one of these functions by its own name, or a method of the same object."""
+    match node:
+        case ir.Call(function=ir.Name(id=name)):
+            return name in names
+        case ir.Call(function=ir.Attribute(value=ir.Name(id="self" | "cls"), name=name)):
+            return name in names
+        case _:
+            return False
+
+
+def _evicts_strictly_inside(layout: Layout, stretch: Stretch, evicting: ir.Statement, word: str) -> str | None:
+    """Why a function inside this one, which may be called later, would miss the entry."""
+    for inner in below(stretch.function):
+        if not isinstance(inner, ir.Function) or inner is stretch.function or inner.at.contains(evicting.at):
+            continue
+        if any(_needs_the_entry(node, word) for node in below(inner)):
+            return f"the function on line {inner.at.line} needs the entry, and may be called later"
+    return None
+
+
+def _needs_the_entry(node: msgspec.Struct, word: str) -> bool:
+    match node:
+        case ir.Subscript(value=container):
+            return last_part(container) == word
+        case ir.Call(function=ir.Attribute(value=container, name="remove"), arguments=arguments):
+            return last_part(container) == word
+        case ir.Call(function=ir.Attribute(value=container, name="pop"), arguments=arguments):
+            return last_part(container) == word and len(arguments) < 2
+        case _:
+            return False
+
+
+def is_held_alone(intent: Intent, stretch: Stretch, gaps: Sequence[Gap]) -> bool:
+    """Whether nobody else can have come by the entry when something in a gap raises.
+
+    That is so if a lock is held from the insertion to the end of each gap, never given back by a wait for a condition,
+    and the module uses the container under that lock only.
+    """
+    layout, word = intent.layout, cache_name(intent.report.story.insertion.cache)
+    block = place_of(layout, stretch.insertion).block
+    if word is None or any(place_of(layout, gap.first).block is not block for gap in gaps):
+        return False
+    for header in locks_around(layout, stretch.insertion):
+        lock = header.partition("with ")[2].rstrip(":")
+        is_released = any(_waits_for(layout, statement, lock) for statement in block.statements)
+        if not is_released and _is_used_under(layout, stretch, word, header, lock.partition(".")[0]):
+            return True
+    return False
+
+
+def _waits_for(layout: Layout, statement: ir.Statement, lock: str) -> bool:
+    return any(
+        isinstance(node, ir.Attribute) and text_of(layout, node.value.at) == lock and node.name.startswith("wait")
+        for node in below(statement)
+    )
+
+
+def _is_used_under(layout: Layout, stretch: Stretch, word: str, header: str, root: str) -> bool:
+    is_local = root in locals_of(stretch.function) and root not in ("self", "cls")
+    for node in below(layout.module):
+        if not isinstance(node, ir.Name | ir.Attribute) or last_part(node) != word:
+            continue
+        statement = innermost(layout, node.at)
+        assert statement is not None
+        function = function_around(place_of(layout, statement))
+        if function is None or (function.name in MAKES_THE_OBJECT and not is_local):
+            continue
+        if header not in locks_around(layout, statement) or (is_local and function is not stretch.function):
+            return False
+    return True
+
+
+def first_condition_elsewhere(intent: Intent, depth: int) -> int | None:
+    """The line of a condition in a function between the call of this one and the eviction; None if there is none.
+
+    What asks for the entry itself is no condition.
+    """
+    layout, eviction = intent.layout, intent.report.eviction
+    assert eviction is not None
+    word = cache_name(intent.report.story.insertion.cache) or ""
+    for place in [*eviction.stack[depth + 1 :], eviction.place] if depth < len(eviction.stack) else []:
+        for owner, _ in owners_of(layout, statement_around(layout, place.at)):
+            if isinstance(owner, ir.For | ir.While | ir.Match):
+                return owner.at.line
+            if isinstance(owner, ir.If) and not _mentions(owner.test, word):
+                return owner.at.line
+    return None
