@@ -15,6 +15,7 @@ from leaklint import ir
 from leaklint.ir_walk import below
 from leaklint.repairs.changes import Change, InsertBefore, WrapInTry
 from leaklint.repairs.cleanup import locks_around, under
+from leaklint.repairs.companions import evicted_together
 from leaklint.repairs.find import owners_of
 from leaklint.repairs.gaps import Condition, Gap, gaps_before, gaps_with_the_end
 from leaklint.repairs.intent import Intent, Plan
@@ -60,8 +61,10 @@ def _up_to_the_eviction(intent: Intent, stretch: Stretch, *, in_final: bool) -> 
     undoing = undoing_of(intent, stretch)
     gaps = gaps_before(intent.layout, stretch, undoing.evicting, in_final=in_final)
     conditions = conditions_of(intent, stretch, undoing)
-    if conditions and is_held_alone(intent, stretch, gaps):
-        conditions = ()
+    if conditions:
+        together = evicted_together(intent, stretch)
+        if is_held_alone(intent, stretch, gaps, together.words):
+            return _plan(intent, stretch, gaps, together.undoing)
     return _plan(intent, stretch, gaps, undoing, conditions)
 
 

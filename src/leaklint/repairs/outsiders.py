@@ -19,7 +19,7 @@ from leaklint.same_caches import cache_name
 from leaklint.usage import MAKES_THE_OBJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import msgspec
 
@@ -135,11 +135,11 @@ def _needs_the_entry(node: msgspec.Struct, word: str) -> bool:
             return False
 
 
-def is_held_alone(intent: Intent, stretch: Stretch, gaps: Sequence[Gap]) -> bool:
+def is_held_alone(intent: Intent, stretch: Stretch, gaps: Sequence[Gap], others: Iterable[str] = ()) -> bool:
     """Whether nobody else can have come by the entry when something in a gap raises.
 
     That is so if a lock is held from the insertion to the end of each gap, never given back by a wait for a condition,
-    and the module uses the container under that lock only.
+    and the module uses the container, and `others` by their words, under that lock only.
     """
     layout, word = intent.layout, cache_name(intent.report.story.insertion.cache)
     block = place_of(layout, stretch.insertion).block
@@ -148,7 +148,8 @@ def is_held_alone(intent: Intent, stretch: Stretch, gaps: Sequence[Gap]) -> bool
     for header in locks_around(layout, stretch.insertion):
         lock = header.partition("with ")[2].rstrip(":")
         is_released = any(_waits_for(layout, statement, lock) for statement in block.statements)
-        if not is_released and _is_used_under(layout, stretch, word, header, lock.partition(".")[0]):
+        root = lock.partition(".")[0]
+        if not is_released and all(_is_used_under(layout, stretch, one, header, root) for one in (word, *others)):
             return True
     return False
 

@@ -49,7 +49,7 @@ def undoing_of(intent: Intent, stretch: Stretch) -> Undoing:
     """Return how to evict what was inserted. Raises RefusedError where that cannot be said again."""
     layout = intent.layout
     if not stretch.is_helper:
-        return _cleanup_again(intent, stretch, cleanup_of(layout, stretch))
+        return cleanup_again(intent, stretch, cleanup_of(layout, stretch))
     if helpers_only_evict(intent) and not stretch.strict:
         statement = cleanup_of(layout, stretch).statements[0]
         if _locks_in_helpers(intent) and locks_around(layout, stretch.insertion):
@@ -79,7 +79,8 @@ def _in_own_words(intent: Intent, stretch: Stretch, *, is_the_same: bool) -> Und
     return Undoing(lines, inserted.said, _locks_elsewhere(intent, stretch), evicting)
 
 
-def _cleanup_again(intent: Intent, stretch: Stretch, cleanup: Cleanup) -> Undoing:
+def cleanup_again(intent: Intent, stretch: Stretch, cleanup: Cleanup) -> Undoing:
+    """Return what one cleanup of the function does, said again."""
     layout, statement = intent.layout, cleanup.statements[0]
     if set(headers_of(layout, statement)) & set(locks_around(layout, stretch.insertion)):
         raise RefusedError("the eviction takes a lock that is held already where the entry is inserted")
