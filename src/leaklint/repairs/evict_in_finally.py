@@ -37,6 +37,7 @@ from leaklint.repairs.guards import helpers_only_evict, only_evicts, require_evi
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import place_of, text_of
 from leaklint.repairs.leftover import is_emptied, without
+from leaklint.repairs.members import first_to_move
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.register_early import plans_for_a_late_registration
@@ -173,19 +174,20 @@ def _moved(intent: Intent, stretch: Stretch, start: int) -> Plan:
     moved = stretch.sibling(stretch.last)
     cleanup = cleanup_of(layout, stretch)
     end = last_that_ends(intent, stretch, start, _end_of_cleanup(stretch, cleanup, moved))
-    parts = stretch.block.statements[stretch.last : end + 1]
     if not _is_all_cleanup(moved, cleanup):
         raise RefusedError("the eviction stands among other things")
-    first, last = stretch.sibling(start), stretch.sibling(stretch.last - 1)
+    start, index = first_to_move(layout, stretch, start)
+    parts, moved = stretch.block.statements[index : end + 1], stretch.sibling(index)
+    first, last = stretch.sibling(start), stretch.sibling(index - 1)
     require_bound(layout, stretch, parts, first, last)
-    leftover = without(intent, stretch, start, stretch.last - 1)
+    leftover = without(intent, stretch, start, index - 1)
     is_loose = start == stretch.first or leftover.keeps or _goes_through_a_list(moved)
     changes: list[Change] = [FinallyFrom(first, last, moved, stretch.sibling(end)), *leftover.changes]
     if first is not last and isinstance(first, ir.Try) and is_emptied(intent, stretch, first):
         changes[0] = FinallyFrom(first, last, moved, stretch.sibling(end), absorbs=True)
         changes = [changes[0], *without(intent, stretch, start, start).changes]
     elif first is not last and isinstance(last, ir.Try) and is_emptied(intent, stretch, last):
-        leftover = without(intent, stretch, stretch.last - 1, stretch.last - 1)
+        leftover = without(intent, stretch, index - 1, index - 1)
         changes = [FinallyFrom(last, last, moved, stretch.sibling(end)), StretchTry(last, first), *leftover.changes]
     if stretch.strict and is_loose:
         changes += _tolerant_in_place(intent, stretch, cleanup)
@@ -321,6 +323,7 @@ def _before_the_jump(intent: Intent, stretch: Stretch) -> Plan:
     if not isinstance(jump, ir.Return | ir.Break | ir.Continue):
         raise RefusedError("the exit that leaves the entry in is no statement of its own")
     cleanup = cleanup_of(layout, stretch)
+    require_evicted_on_both_sides(intent, stretch, cleanup)
     require_bound(layout, stretch, cleanup.statements, jump, jump)
     locks = locks_between(layout, cleanup.statements[0], stretch.block)
     return Plan((InsertBefore(jump, under(locks, said(layout, cleanup))),))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from leaklint.repairs.layout import Layout
     from leaklint.repairs.stretch import Stretch
 
+_UNCHANGING = ir.Constant | ir.Compare | ir.Not
 _PLAIN = ir.Name | ir.Attribute | ir.Constant | ir.Text | ir.Compare | ir.Boolean | ir.Not
 
 
@@ -25,7 +26,7 @@ def is_settled(layout: Layout, stretch: Stretch, test: ir.Expression) -> bool:
     for node in below(test):
         match node:
             case ir.Name(id=name, at=at):
-                is_variable = at not in owned and name in own and not _is_bound_again(stretch, name)
+                is_variable = at not in owned and name in own and _keeps_its_value(stretch, name)
                 if not is_variable and (name in own or name not in imported):
                     return False
     return True
@@ -35,11 +36,23 @@ def _imported(layout: Layout) -> set[str]:
     return {node.bound for node in layout.module.body if isinstance(node, ir.Import)}
 
 
-def _is_bound_again(stretch: Stretch, name: str) -> bool:
-    """Whether a variable may get another value behind the insertion, in the function or in one inside it."""
+def _keeps_its_value(stretch: Stretch, name: str) -> bool:
+    """Whether a variable is not bound behind the insertion, nor holds anything that could change by itself."""
     for node in below(stretch.function):
-        if isinstance(node, ir.Function) and name in node.nonlocal_names:
-            return True
-        if isinstance(node, ir.Node) and name in bound_by(node) and node.at > stretch.insertion.at:
-            return True
-    return False
+        match node:
+            case ir.Function(nonlocal_names=names) if name in names:
+                return False
+            case ir.Attribute(value=ir.Name(id=owner)) | ir.Subscript(value=ir.Name(id=owner)) if owner == name:
+                return False
+            case ir.Call(arguments=arguments) if any(_is(argument.value, name) for argument in arguments):
+                return False
+            case ir.Assign(value=value) if name in bound_by(node) and not isinstance(value, _UNCHANGING):
+                return False
+        is_binder = isinstance(node, ir.Node) and name in bound_by(node)
+        if is_binder and (not isinstance(node, ir.Assign) or node.at > stretch.insertion.at):
+            return False
+    return True
+
+
+def _is(value: ir.Expression, name: str) -> bool:
+    return isinstance(value, ir.Name) and value.id == name
