@@ -16,6 +16,7 @@ from leaklint.ir_walk import below
 from leaklint.repairs.changes import Change, InsertBefore, WrapInTry
 from leaklint.repairs.cleanup import locks_around, under
 from leaklint.repairs.companions import evicted_together
+from leaklint.repairs.counted import CLAUSE, counted_down_again
 from leaklint.repairs.find import owners_of
 from leaklint.repairs.gaps import Condition, Gap, gaps_before, gaps_with_the_end
 from leaklint.repairs.intent import Intent, Plan
@@ -26,11 +27,10 @@ from leaklint.repairs.settled import is_settled
 from leaklint.repairs.stretch import Stretch, locals_of, require_bound
 from leaklint.repairs.undoing import ENTERS, Undoing, conditions_of, undoing_of, undoing_of_the_same
 from leaklint.repairs.value_ended import is_dealt_with
+from leaklint.repairs.wider import wider_handlers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-CLAUSE = "except BaseException:"
 
 
 def plans_on_exception(intent: Intent, stretch: Stretch) -> Iterator[Plan | Refusal]:
@@ -41,7 +41,9 @@ def plans_on_exception(intent: Intent, stretch: Stretch) -> Iterator[Plan | Refu
     ways: list[Callable[[], Plan]] = [
         partial(_up_to_the_eviction, intent, stretch, in_final=in_final) for in_final in (True, False)
     ]
-    ways += [partial(_while_it_is_the_same, intent, stretch), partial(_whatever_it_waits_for, intent, stretch)]
+    ways += [partial(_while_it_is_the_same, intent, stretch)]
+    ways += [partial(_counted, intent), partial(_wider, intent), partial(_counted_and_wider, intent)]
+    ways += [partial(_whatever_it_waits_for, intent, stretch)]
     unsafe: list[Plan] = []
     for way in ways:
         try:
@@ -74,6 +76,18 @@ def _while_it_is_the_same(intent: Intent, stretch: Stretch) -> Plan:
     for condition in conditions_of(intent, stretch, undoing):
         raise RefusedError(f"the eviction depends on the condition on line {condition.at.line}")
     return _plan(intent, stretch, gaps_with_the_end(intent.layout, stretch), undoing)
+
+
+def _counted(intent: Intent) -> Plan:
+    return Plan((counted_down_again(intent),))
+
+
+def _wider(intent: Intent) -> Plan:
+    return Plan(wider_handlers(intent))
+
+
+def _counted_and_wider(intent: Intent) -> Plan:
+    return Plan((counted_down_again(intent), *wider_handlers(intent)))
 
 
 def _whatever_it_waits_for(intent: Intent, stretch: Stretch) -> Plan:

@@ -1,4 +1,7 @@
-"""Groups that are evicted when they are empty: who evicts a group must take out the member first that was put in."""
+"""Groups that are evicted when they are empty: who evicts a group must take out the member first that was put in.
+
+A number that counts up and down is such a group, too.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def first_to_move(layout: Layout, stretch: Stretch, start: int) -> tuple[int, in
 
 
 def _asked_for_emptiness(layout: Layout, statement: ir.Statement) -> str | None:
-    """`members` of `if not members:` and of `if len(members) == 0:`, as the code says it."""
+    """`members` of `if not members:`, `if len(members) == 0:` and `if members <= 0:`, as the code says it."""
     match statement:
         case ir.If(test=ir.Not(value=group), otherwise=()):
             pass
@@ -51,6 +54,8 @@ def _asked_for_emptiness(layout: Layout, statement: ir.Statement) -> str | None:
             test=ir.Compare(left=ir.Call(function=ir.Name(id="len"), arguments=(ir.Argument(value=group),))),
             otherwise=(),
         ):
+            pass
+        case ir.If(test=ir.Compare(left=group, operator="==" | "<=" | "<", right=ir.Constant()), otherwise=()):
             pass
         case _:
             return None
@@ -69,6 +74,8 @@ def _puts_in(layout: Layout, node: object, group: str) -> bool:
     match node:
         case ir.Call(function=ir.Attribute(value=owner, name=name)) if name in _ADDS:
             return text_of(layout, owner.at) == group
+        case ir.Augment(target=target, operator="+"):
+            return text_of(layout, target.at) == group
         case ir.Assign(targets=targets):
             entries = (target for target in targets if isinstance(target, ir.Subscript))
             return any(text_of(layout, entry.value.at) == group for entry in entries)
@@ -81,6 +88,8 @@ def _takes_out(layout: Layout, statement: ir.Statement, group: str, ways: frozen
         case ir.Evaluate(value=ir.Call(function=ir.Attribute(value=owner, name=name), arguments=arguments)):
             way = "discard" if name == "pop" and len(arguments) > 1 else name
             return way in ways and text_of(layout, owner.at) == group
+        case ir.Augment(target=owner, operator="-"):
+            return "remove" in ways and text_of(layout, owner.at) == group
         case ir.Delete(targets=(ir.Subscript(value=owner),)):
             return "remove" in ways and text_of(layout, owner.at) == group
         case _:
