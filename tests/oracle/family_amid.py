@@ -20,14 +20,13 @@ class $Owner:
     def __init__(self, backend):
         self._backend = backend
         self._$cache = {}
-        self._counts = {}
+        self._counts = defaultdict(int)
         self._names = set()
         self._lock = $Lock()
 
     ${async_}def $operation(self, $base, index, $row):
         $key = $KEY
         $BODY
-        return reply
 '''
 FINISH = """
     def _finish(self, key, row):
@@ -38,6 +37,17 @@ INSERT = "$value = ${await_}self._backend.$connect($key)\nself._$cache[$key] = $
 PREPARE = "${await_}self._backend.$review($row)\n"
 ASK = "reply = ${await_}$value.$ask($row)\n"
 UNDER_LOCK = "${async_}with self._lock:\n"
+COUNTED = """
+    ${async_}def _enter(self, key):
+        self._counts[key] += 1
+        return ${await_}self._backend.$review()
+
+    def _leave(self, key):
+        self._counts[key] -= 1
+        if self._counts[key] < 1:
+            del self._counts[key]
+"""
+METHODS = {"_finish": FINISH, "_enter": COUNTED}
 BODIES = {
     "in-a-lock": f"""{INSERT}{PREPARE}{ASK}{UNDER_LOCK}    self._$cache.pop($key, None)
     self._backend.note($row)
@@ -99,6 +109,31 @@ finally:
             self._$cache.pop($key)
             self._backend.note($row)
 """,
+    "counted-by-two-methods": """${await_}self._enter($key)
+try:
+    reply = ${await_}self._backend.$review($row)
+except Exception:
+    self._leave($key)
+    raise
+self._leave($key)
+""",
+    "counted-in-place": f"""reply = None
+self._counts[$key] += 1
+{PREPARE}self._counts[$key] -= 1
+if self._counts[$key] == 0:
+    del self._counts[$key]
+""",
+    "told-to-the-consumer": f"""{INSERT}yield "ready"
+{PREPARE}{ASK}yield reply
+{UNDER_LOCK}    self._$cache.pop($key, None)
+    self._backend.note($row)
+""",
+    "left-early": f"""{INSERT}{PREPARE}if $row == "two":
+    self._$cache.pop($key, None)
+    return None
+{ASK}{UNDER_LOCK}    self._$cache.pop($key, None)
+    self._backend.note($row)
+""",
     "of-two-members": f"""reply = None
 members = self._$cache.setdefault($key, set())
 members.add(index)
@@ -126,8 +161,9 @@ def amid_programs() -> Iterator[Program]:
 
 def _program(variant: str, mode: str, seed: str) -> Program:
     theme, form = theme_for("amid", seed, mode), form_for("amid", seed, mode)
-    body = filled(BODIES[variant], mode, theme, form)
-    text = OWNER + FINISH if "_finish" in body else OWNER
+    ending = "" if "yield" in BODIES[variant] else "return reply\n"
+    body = filled(BODIES[variant] + ending, mode, theme, form)
+    text = OWNER + "".join(method for name, method in METHODS.items() if name in body)
     source = with_imports(filled(text, mode, theme, form, BODY=body))
     call = f'service.{theme.operation}("b1", 3, "one")'
     caches = (f"service._{theme.cache}", "service._counts", "service._names")

@@ -6,6 +6,7 @@ exceptions. Nothing changes where nothing raises, and what is raised goes on as 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from leaklint.repairs.layout import place_of, text_of
 from leaklint.repairs.outsiders import is_held_alone, why_noticed
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.settled import is_settled
-from leaklint.repairs.stretch import Stretch, locals_of, require_bound
+from leaklint.repairs.stretch import Stretch, locals_of, require_bound, stretch_of
 from leaklint.repairs.undoing import ENTERS, Undoing, conditions_of, undoing_of, undoing_of_the_same
 from leaklint.repairs.value_ended import is_dealt_with
 from leaklint.repairs.wider import wider_handlers
@@ -33,19 +34,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 
+OTHERS_TRIED = 3
+"""How many evictions are tried beside the one that the report shows."""
+
+
 def plans_on_exception(intent: Intent, stretch: Stretch) -> Iterator[Plan | Refusal]:
     """Yield the ways to evict in an `except`, the safe ones first."""
     if "BaseException" in intent.layout.names | locals_of(stretch.function):
         yield Refusal("`BaseException` means something else here")
         return
-    ways: list[Callable[[], Plan]] = [
-        partial(_up_to_the_eviction, intent, stretch, in_final=in_final) for in_final in (True, False)
-    ]
-    ways += [partial(_while_it_is_the_same, intent, stretch)]
-    ways += [partial(_counted, intent), partial(_wider, intent), partial(_counted_and_wider, intent)]
-    ways += [partial(_whatever_it_waits_for, intent, stretch)]
     unsafe: list[Plan] = []
-    for way in ways:
+    for way in _ways(intent, stretch):
         try:
             plan = way()
         except RefusedError as error:
@@ -56,6 +55,33 @@ def plans_on_exception(intent: Intent, stretch: Stretch) -> Iterator[Plan | Refu
         else:
             unsafe.append(plan)
     yield from unsafe
+
+
+def _ways(intent: Intent, stretch: Stretch) -> Iterator[Callable[[], Plan]]:
+    yield from _ways_to(intent, stretch)
+    for other in _with_other_evictions(intent):
+        with suppress(RefusedError):
+            yield from _ways_to(other, stretch_of(other))
+    yield from (partial(_counted, intent), partial(_wider, intent), partial(_counted_and_wider, intent))
+    yield partial(_whatever_it_waits_for, intent, stretch)
+
+
+def _ways_to(intent: Intent, stretch: Stretch) -> tuple[Callable[[], Plan], ...]:
+    return (
+        partial(_up_to_the_eviction, intent, stretch, in_final=True),
+        partial(_up_to_the_eviction, intent, stretch, in_final=False),
+        partial(_while_it_is_the_same, intent, stretch),
+    )
+
+
+def _with_other_evictions(intent: Intent) -> Iterator[Intent]:
+    """The report as it would be told of the other evictions that take this entry out."""
+    assert intent.report.eviction is not None
+    told = intent.report.eviction.place
+    evictions = {removal.eviction.place: removal.eviction for removal in intent.report.story.removals}
+    for eviction in [one for place, one in evictions.items() if place != told][:OTHERS_TRIED]:
+        report = msgspec.structs.replace(intent.report, eviction=eviction)
+        yield msgspec.structs.replace(intent, report=report)
 
 
 def _up_to_the_eviction(intent: Intent, stretch: Stretch, *, in_final: bool) -> Plan:

@@ -9,7 +9,7 @@ import msgspec
 from leaklint import ir
 from leaklint.ir_walk import below, dotted
 from leaklint.repairs.expressions import as_argument
-from leaklint.repairs.find import statement_around
+from leaklint.repairs.find import bound_by, statement_around
 from leaklint.repairs.layout import text_of
 from leaklint.repairs.refusal import RefusedError
 
@@ -73,12 +73,20 @@ def eviction_of(intent: Intent, inserted: Inserted) -> tuple[str, ...]:
     return (f"{cache}.discard({key})" if inserted.is_set else f"{cache}.pop({key}, None)",)
 
 
-def eviction_of_the_same(intent: Intent, inserted: Inserted) -> tuple[str, ...]:
+def eviction_of_the_same(intent: Intent, stretch: Stretch, inserted: Inserted) -> tuple[str, ...]:
     """Return the lines that evict the entry if it is still the one that was inserted.
 
-    Raises RefusedError where the value has no name to tell it by.
+    Raises RefusedError where the value is none of its own, made here and named, by which to tell it.
     """
-    if inserted.value is None or inserted.is_set:
+    if inserted.value is None or inserted.is_set or not _is_made_here(stretch, inserted.value.id):
         raise RefusedError("another operation may have put in its own entry under this key by then")
     cache, key = text_of(intent.layout, inserted.cache.at), as_argument(intent.layout, inserted.key)
     return (f"if {cache}.get({key}) is {inserted.value.id}:", f"    {cache}.pop({key}, None)")
+
+
+def _is_made_here(stretch: Stretch, name: str) -> bool:
+    """Whether a variable only ever holds what the function has called for."""
+    values = [node.value for node in below(stretch.function) if isinstance(node, ir.Assign) and name in bound_by(node)]
+    binders = sum(1 for node in below(stretch.function) if isinstance(node, ir.Node) and name in bound_by(node))
+    called = [value.value if isinstance(value, ir.Await) else value for value in values]
+    return 0 < len(values) == binders and all(isinstance(value, ir.Call) for value in called)

@@ -74,7 +74,7 @@ def _in_own_words(intent: Intent, stretch: Stretch, *, is_the_same: bool) -> Und
     inserted = inserted_by(intent, stretch)
     _require_only_evicted(intent)
     _require_unconditional_elsewhere(intent, stretch)
-    lines = (eviction_of_the_same if is_the_same else eviction_of)(intent, inserted)
+    lines = eviction_of_the_same(intent, stretch, inserted) if is_the_same else eviction_of(intent, inserted)
     evicting = stretch.evicting if stretch.is_helper else cleanup_of(intent.layout, stretch).statements[0]
     return Undoing(lines, inserted.said, _locks_elsewhere(intent, stretch), evicting)
 
