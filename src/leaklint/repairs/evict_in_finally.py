@@ -135,7 +135,7 @@ def is_helper_call(intent: Intent) -> bool:
     return bool(eviction.stack) and only_evicts(intent.layout, statement_around(intent.layout, eviction.place.at))
 
 
-def plans_in_a_manager(intent: Intent) -> Iterator[Plan]:
+def plans_in_a_manager(intent: Intent) -> Iterator[Plan | Refusal]:
     """Where a context manager of the module evicts behind its `yield`: the `yield` goes into a `try`."""
     layout, eviction = intent.layout, intent.report.eviction
     assert eviction is not None
@@ -153,7 +153,9 @@ def plans_in_a_manager(intent: Intent) -> Iterator[Plan]:
     stretch = Stretch(
         function, pausing, evicting, eviction.place.at, block, first - 1, last, False, is_strict(layout, eviction)
     )
-    yield _moved(intent, stretch, first)
+    made = _made(partial(_moved, intent, stretch, first))
+    if made is not None:
+        yield made
 
 
 def _made(way: Callable[[], Plan | None]) -> Plan | Refusal | None:
