@@ -148,6 +148,14 @@ def run(self, key, row):
         row.undo()
     return self._open.get(key)
 """,
+    "line 13 evicts, and another operation may have put in its own entry by then": f"""\
+def run(self, key, row):
+    self._open[key] = row.open()
+    if row.ask():
+        row.note(self._open.pop(key, None))
+        row.settle()
+        return
+{EVICTED}""",
     "the function on line 12 needs the entry, and may be called later": f"""\
 def run(self, key, row):
     self._open[key] = row.open()
@@ -225,6 +233,21 @@ def test_entries_that_are_shared_under_a_lock_go_together() -> None:
 def test_entries_that_others_may_have_without_the_lock_are_left(other: str) -> None:
     source = _pool(COUNTED + "\n" + other, POOL)
     assert fixed(source) == source
+    assert {found.fix and found.fix.safety for found in _findings(source)} <= {None, "unsafe"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("if key in self._open:", "if key in self._other:"),
+        ("if key in self._open:", "if row.counts():"),
+        ("self._uses[key] = 1\n", "self._uses[key] += 1\n"),
+    ],
+)
+def test_entries_that_others_may_have_had_before_are_left(before: str, after: str) -> None:
+    shared = COUNTED.replace("            self._open[key] = row.open()\n", "") if "+=" in after else COUNTED
+    shared = shared.replace("                self._open.pop(key)\n", "") if "+=" in after else shared
+    source = _pool(shared.replace(before, after), POOL)
     assert {found.fix and found.fix.safety for found in _findings(source)} <= {None, "unsafe"}
 
 

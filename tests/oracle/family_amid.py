@@ -43,6 +43,7 @@ COUNTED = """
         return ${await_}self._backend.$review()
 
     def _leave(self, key):
+        self._backend.close()
         self._counts[key] -= 1
         if self._counts[key] < 1:
             del self._counts[key]
@@ -112,10 +113,8 @@ finally:
     "counted-by-two-methods": """${await_}self._enter($key)
 try:
     reply = ${await_}self._backend.$review($row)
-except Exception:
+finally:
     self._leave($key)
-    raise
-self._leave($key)
 """,
     "counted-in-place": f"""reply = None
 self._counts[$key] += 1

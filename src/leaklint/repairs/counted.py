@@ -47,6 +47,8 @@ def counted_down_again(intent: Intent) -> Change:
         raise RefusedError("the entry does not count its holders")
     counting = _counting_down(layout, up, statement_around(layout, eviction.place.at))
     waiting = _waits_behind(layout, up)
+    if not counting.before:
+        raise RefusedError("who calls the function that counts up may count down where it raises")
     for statement in counting.before:
         if not _gives_back(layout, statement, waiting):
             raise RefusedError("the function that counts down does other things before")

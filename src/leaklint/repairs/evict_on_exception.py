@@ -22,7 +22,7 @@ from leaklint.repairs.find import owners_of
 from leaklint.repairs.gaps import Condition, Gap, gaps_before, gaps_with_the_end
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import place_of, text_of
-from leaklint.repairs.outsiders import is_held_alone, why_noticed
+from leaklint.repairs.outsiders import is_held_alone, why_another_s, why_noticed
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.settled import is_settled
 from leaklint.repairs.stretch import Stretch, locals_of, require_bound, stretch_of
@@ -101,7 +101,7 @@ def _while_it_is_the_same(intent: Intent, stretch: Stretch) -> Plan:
     undoing = undoing_of_the_same(intent, stretch)
     for condition in conditions_of(intent, stretch, undoing):
         raise RefusedError(f"the eviction depends on the condition on line {condition.at.line}")
-    return _plan(intent, stretch, gaps_with_the_end(intent.layout, stretch), undoing)
+    return _plan(intent, stretch, gaps_with_the_end(intent.layout, stretch), undoing, is_the_same=True)
 
 
 def _counted(intent: Intent) -> Plan:
@@ -128,11 +128,18 @@ def _whatever_it_waits_for(intent: Intent, stretch: Stretch) -> Plan:
 
 
 def _plan(
-    intent: Intent, stretch: Stretch, gaps: Sequence[Gap], undoing: Undoing, conditions: Sequence[Condition] = ()
+    intent: Intent,
+    stretch: Stretch,
+    gaps: Sequence[Gap],
+    undoing: Undoing,
+    conditions: Sequence[Condition] = (),
+    *,
+    is_the_same: bool = False,
 ) -> Plan:
     _require_value_untouched(intent, gaps, undoing)
     changes = tuple(_change(intent, stretch, gap, undoing, conditions) for gap in gaps)
-    return Plan(changes, why_noticed(intent, stretch, gaps, undoing.evicting))
+    risk = why_noticed(intent, stretch, gaps, undoing.evicting)
+    return Plan(changes, risk if risk or is_the_same else why_another_s(intent, gaps))
 
 
 def _require_value_untouched(intent: Intent, gaps: Sequence[Gap], undoing: Undoing) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leaklint import ir
+from leaklint.evidence import place_at, shared_depth
 from leaklint.ir_walk import below, last_part
 from leaklint.repairs.cleanup import locks_around
 from leaklint.repairs.find import owners_of, standing_in, statement_around
+from leaklint.repairs.gaps import can_raise
 from leaklint.repairs.layout import innermost, place_of, text_of
 from leaklint.repairs.places import function_around
 from leaklint.repairs.stretch import locals_of
@@ -47,6 +49,29 @@ def why_noticed(intent: Intent, stretch: Stretch, gaps: Sequence[Gap], evicting:
                     f"the code goes on after an exception, below line {owner.at.end_line}, and may look for the entry"
                 )
     return _evicts_strictly_inside(layout, stretch, evicting, word)
+
+
+def why_another_s(intent: Intent, gaps: Sequence[Gap]) -> str | None:
+    """Why an entry under the key may be another operation's by then: a gap evicts, and goes on to what can raise."""
+    layout, story = intent.layout, intent.report.story
+    for removal in story.removals:
+        depth = shared_depth(story.insertion.stack, removal.eviction.stack)
+        at = place_at(removal.eviction.stack, removal.eviction.place, depth).at
+        for gap in gaps:
+            is_inside = (gap.first.at.line, gap.first.at.column) <= (at.line, at.column) and at < gap.last.at
+            if (is_inside or gap.last.at.contains(at)) and not _ends_there(layout, statement_around(layout, at)):
+                return f"line {at.line} evicts, and another operation may have put in its own entry by then"
+    return None
+
+
+def _ends_there(layout: Layout, statement: ir.Statement) -> bool:
+    """Whether what follows a statement in its block leaves without a chance to raise."""
+    place = place_of(layout, statement)
+    behind = place.block.statements[place.index + 1 :]
+    leaves = isinstance(place.block.statements[-1], ir.Return | ir.Break | ir.Continue | ir.Raise)
+    if place.block.statements[-1] is not statement and isinstance(behind[-1], ir.Raise):
+        behind = behind[:-1]
+    return leaves and not any(can_raise(one) for one in behind)
 
 
 def _handling(owner: ir.Statement, part: str) -> tuple[ir.Statement, ...]:
@@ -138,20 +163,40 @@ def _needs_the_entry(node: msgspec.Struct, word: str) -> bool:
 def is_held_alone(intent: Intent, stretch: Stretch, gaps: Sequence[Gap], others: Iterable[str] = ()) -> bool:
     """Whether nobody else can have come by the entry when something in a gap raises.
 
-    That is so if a lock is held from the insertion to the end of each gap, never given back by a wait for a condition,
-    and the module uses the container, and `others` by their words, under that lock only.
+    That is so if there was none before, as a test shows, if a lock is held from that test to the end of each gap and
+    never given back by a wait for a condition, and if the module uses the container, and `others` by their words,
+    under that lock only.
     """
     layout, word = intent.layout, cache_name(intent.report.story.insertion.cache)
     block = place_of(layout, stretch.insertion).block
     if word is None or any(place_of(layout, gap.first).block is not block for gap in gaps):
         return False
-    for header in locks_around(layout, stretch.insertion):
+    words = (word, *others)
+    asking = _asked_before(layout, stretch, words)
+    for header in locks_around(layout, asking) if asking is not None else ():
         lock = header.partition("with ")[2].rstrip(":")
         is_released = any(_waits_for(layout, statement, lock) for statement in block.statements)
         root = lock.partition(".")[0]
-        if not is_released and all(_is_used_under(layout, stretch, one, header, root) for one in (word, *others)):
+        if not is_released and all(_is_used_under(layout, stretch, one, header, root) for one in words):
             return True
     return False
+
+
+def _asked_before(layout: Layout, stretch: Stretch, words: Sequence[str]) -> ir.If | None:
+    """The condition that lets the entry in only where there was none: `if key in cache: … else: …`."""
+    block = place_of(layout, stretch.insertion).block
+    match stretch.insertion:
+        case ir.Assign(targets=targets):
+            keys = [text_of(layout, target.index.at) for target in targets if isinstance(target, ir.Subscript)]
+        case _:
+            return None
+    match block.owner:
+        case ir.If(test=ir.Compare(left=left, operator=operator, right=container)) as asking:
+            is_absent = (operator, block.part) in (("in", "otherwise"), ("not in", "body"))
+            is_entry = last_part(container) in words and keys == [text_of(layout, left.at)]
+            return asking if is_absent and is_entry else None
+        case _:
+            return None
 
 
 def _waits_for(layout: Layout, statement: ir.Statement, lock: str) -> bool:
