@@ -46,7 +46,8 @@ class Client:
 ## Repair
 
 Safe where the eviction stands in the same block as the insertion: what lies between goes into a `try`, the eviction
-into its `finally`.
+into its `finally`. Where an exception leads to the exit and the eviction has to stay where it is, what is before it
+evicts in an `except BaseException:` and raises again.
 """
 
 from __future__ import annotations
