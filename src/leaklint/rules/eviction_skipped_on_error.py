@@ -51,9 +51,9 @@ more exceptions, it stays, and what is before it evicts in an `except BaseExcept
 condition of the eviction, or while the entry is still the one put in, where that matters. An entry that counts its
 holders is counted down again.
 
-Unsafe where somebody who handles the exception may look for the entry; where the eviction waits for a condition that may
-be about others; where the next operation under a key ends the entry that is there and puts in its own, which a `finally`
-of the earlier one would evict; and where somebody goes through the entries that stay and begins again.
+Unsafe where somebody who handles the exception may look for the entry; where the eviction waits for a condition that
+may be about others; where the next operation under a key ends the entry that is there and puts in its own, which a
+`finally` of the earlier one would evict; and where somebody goes through the entries that stay and begins again.
 
 ## A real one
 
