@@ -148,6 +148,18 @@ def run(self, key, row):
         row.undo()
     return self._open.get(key)
 """,
+    "the caller on line 19 may look for the entry when it handles the exception": f"""\
+def run(self, key, row):
+    self._open[key] = row.open()
+    row.ask()
+{EVICTED}
+def call(self, key, row):
+    try:
+        return self.run(key, row)
+    except ValueError:
+        self._open.pop(key)
+        raise
+""",
     "line 13 evicts, and another operation may have put in its own entry by then": f"""\
 def run(self, key, row):
     self._open[key] = row.open()

@@ -15,7 +15,7 @@ from leaklint.repairs.cleanup import locks_around
 from leaklint.repairs.find import owners_of, standing_in, statement_around
 from leaklint.repairs.gaps import can_raise
 from leaklint.repairs.layout import innermost, place_of, text_of
-from leaklint.repairs.places import function_around
+from leaklint.repairs.places import function_around, path_to
 from leaklint.repairs.stretch import locals_of
 from leaklint.same_caches import cache_name
 from leaklint.usage import MAKES_THE_OBJECT
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from leaklint.model import Span
     from leaklint.repairs.gaps import Gap
     from leaklint.repairs.intent import Intent
     from leaklint.repairs.layout import Layout
@@ -48,7 +49,7 @@ def why_noticed(intent: Intent, stretch: Stretch, gaps: Sequence[Gap], evicting:
                 return (
                     f"the code goes on after an exception, below line {owner.at.end_line}, and may look for the entry"
                 )
-    return _evicts_strictly_inside(layout, stretch, evicting, word)
+    return _noticed_by_a_caller(layout, stretch, word, asking) or _needed_inside(layout, stretch, evicting, word)
 
 
 def why_another_s(intent: Intent, gaps: Sequence[Gap]) -> str | None:
@@ -108,15 +109,23 @@ def _goes_on(layout: Layout, stretch: Stretch, owner: ir.Statement) -> Iterator[
 
 def _functions_that_ask(layout: Layout, stretch: Stretch, word: str) -> frozenset[str]:
     """The functions of the module that use a container of that name, and those that call one of them plainly."""
-    functions = [node for node in below(layout.module) if isinstance(node, ir.Function)]
-    asking = {one.name for one in functions if one is not stretch.function and _mentions(one, word)}
-    while True:
-        more = {one.name for one in functions if any(_calls(node, asking) for node in below(one))} - {
-            stretch.function.name
-        }
-        if more <= asking:
-            return frozenset(asking)
-        asking |= more
+    own, names = stretch.function.name, layout.by_name
+    asking = {name for at in names.places.get(word, ()) for name in _functions_around(layout, at)} - {own}
+    waiting = list(asking)
+    while waiting:
+        for call in names.calls.get(waiting.pop(), ()):
+            more = set(_functions_around(layout, call.at)) - {*asking, own} if _is_plain(call) else set()
+            asking |= more
+            waiting += more
+    return frozenset(asking)
+
+
+def _functions_around(layout: Layout, at: Span) -> Iterator[str]:
+    """The names of the functions that something stands in."""
+    statement = innermost(layout, at)
+    for step in path_to(place_of(layout, statement)) if statement is not None else ():
+        if isinstance(step.block.owner, ir.Define):
+            yield step.block.owner.function.name
 
 
 def _asks(node: msgspec.Struct, word: str, asking: frozenset[str]) -> bool:
@@ -127,18 +136,30 @@ def _mentions(node: msgspec.Struct, word: str) -> bool:
     return any(isinstance(inner, ir.Name | ir.Attribute) and last_part(inner) == word for inner in below(node))
 
 
-def _calls(node: msgspec.Struct, names: set[str] | frozenset[str]) -> bool:
-    """Whether a node calls one of these functions by its own name, or a method of the same object."""
-    match node:
-        case ir.Call(function=ir.Name(id=name)):
-            return name in names
-        case ir.Call(function=ir.Attribute(value=ir.Name(id="self" | "cls"), name=name)):
-            return name in names
+def _calls(node: msgspec.Struct, names: frozenset[str]) -> bool:
+    return isinstance(node, ir.Call) and last_part(node.function) in names and _is_plain(node)
+
+
+def _is_plain(call: ir.Call) -> bool:
+    """Whether a call is of a function by its own name, or of a method of the same object."""
+    match call.function:
+        case ir.Name() | ir.Attribute(value=ir.Name(id="self" | "cls")):
+            return True
         case _:
             return False
 
 
-def _evicts_strictly_inside(layout: Layout, stretch: Stretch, evicting: ir.Statement, word: str) -> str | None:
+def _noticed_by_a_caller(layout: Layout, stretch: Stretch, word: str, asking: frozenset[str]) -> str | None:
+    """Why a function of the module that calls this one may look for the entry when it gets the exception."""
+    for node in layout.by_name.calls.get(stretch.function.name, ()):
+        statement = innermost(layout, node.at)
+        for owner, part in owners_of(layout, statement) if statement is not None else ():
+            if any(_asks(handling, word, asking) for handling in _handling(owner, part)):
+                return f"the caller on line {node.at.line} may look for the entry when it handles the exception"
+    return None
+
+
+def _needed_inside(layout: Layout, stretch: Stretch, evicting: ir.Statement, word: str) -> str | None:
     """Why a function inside this one, which may be called later, would miss the entry."""
     for inner in below(stretch.function):
         if not isinstance(inner, ir.Function) or inner is stretch.function or inner.at.contains(evicting.at):
@@ -208,10 +229,8 @@ def _waits_for(layout: Layout, statement: ir.Statement, lock: str) -> bool:
 
 def _is_used_under(layout: Layout, stretch: Stretch, word: str, header: str, root: str) -> bool:
     is_local = root in locals_of(stretch.function) and root not in ("self", "cls")
-    for node in below(layout.module):
-        if not isinstance(node, ir.Name | ir.Attribute) or last_part(node) != word:
-            continue
-        statement = innermost(layout, node.at)
+    for at in layout.by_name.places.get(word, ()):
+        statement = innermost(layout, at)
         assert statement is not None
         function = function_around(place_of(layout, statement))
         if function is None or (function.name in MAKES_THE_OBJECT and not is_local):
