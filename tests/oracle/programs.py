@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .families import runs_here
+from .family_amid import amid_programs
 from .family_closures import closure_programs
 from .family_lifecycle import lifecycle_programs
 from .family_quiet import quiet_programs
@@ -28,6 +29,7 @@ FAMILIES = (
     scope_programs,
     try_programs,
     released_programs,
+    amid_programs,
 )
 
 

@@ -64,8 +64,10 @@ def insert_after(draft: Draft, statement: ir.Statement, lines: Sequence[str]) ->
     return insert_rows(draft, last + 1, _beside(draft, statement, "after", indent, lines))
 
 
-def wrap_in_try(draft: Draft, first: ir.Statement, last: ir.Statement, final_lines: Sequence[str]) -> Draft:
-    """Put `try:` above the siblings `first` to `last`, re-indent them, and add `finally:` with lines.
+def wrap_in_try(
+    draft: Draft, first: ir.Statement, last: ir.Statement, lines: Sequence[str], clause: str = "finally:"
+) -> Draft:
+    """Put `try:` above the siblings `first` to `last`, re-indent them, and add `finally:` or `clause` with lines.
 
     Of two such wraps the one around more statements is the outer one, whatever their order.
     """
@@ -79,8 +81,8 @@ def wrap_in_try(draft: Draft, first: ir.Statement, last: ir.Statement, final_lin
         msgspec.structs.replace(one, other=two.start) for one, two in ((opening, closing), (closing, opening))
     )
     draft = shift_rows(draft, head, foot, unit)
-    lines = ["finally:", *_one_level_in(final_lines)]
-    draft = insert_rows(draft, foot + 1, new_rows(layout, closing, unit, indent, lines))
+    rows = new_rows(layout, closing, unit, indent, [clause, *_one_level_in(lines)])
+    draft = insert_rows(draft, foot + 1, rows)
     draft = insert_rows(draft, head, new_rows(layout, opening, unit, indent, ["try:"]))
     return msgspec.structs.replace(draft, wraps=(*draft.wraps, (first.at, last.at)))
 

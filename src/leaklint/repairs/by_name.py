@@ -12,6 +12,8 @@ from leaklint.ir_walk import below, last_part
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from leaklint.model import Span
+
 
 class ByName(msgspec.Struct, frozen=True, eq=False):
     """Names are last words: `_pending` of `self._pending`, `send` of `self._transport.send`."""
@@ -22,11 +24,15 @@ class ByName(msgspec.Struct, frozen=True, eq=False):
     """For what a loop goes through, the functions that get one of it after the other."""
     called: dict[str, set[str]]
     """The functions that a function calls."""
+    places: dict[str, list[Span]]
+    """Where variables and attributes stand."""
+    calls: dict[str, list[ir.Call]]
+    """The calls of functions."""
 
 
 def read_names(module: ir.Module) -> ByName:
     """Read a module, nested functions and classes included."""
-    found = ByName({}, {}, {})
+    found = ByName({}, {}, {}, {}, {})
     for node in below(module):
         match node:
             case ir.Assign(targets=targets, value=value):
@@ -38,6 +44,10 @@ def read_names(module: ir.Module) -> ByName:
             case ir.Comprehension(clauses=clauses):
                 for clause in clauses:
                     _add_loop(found, clause.iterable, _names_in(clause.target), node)
+            case ir.Name(id=name, at=at) | ir.Attribute(name=name, at=at):
+                found.places.setdefault(name, []).append(at)
+            case ir.Call(function=ir.Name(id=name) | ir.Attribute(name=name)):
+                found.calls.setdefault(name, []).append(node)
             case ir.Function(name=name):
                 found.called.setdefault(name, set()).update(_functions(below(node)))
     return found

@@ -34,11 +34,12 @@ class InsertAfter(msgspec.Struct, frozen=True):
 
 
 class WrapInTry(msgspec.Struct, frozen=True):
-    """`try:` around the siblings from `first` to `last`, `finally:` with new lines below."""
+    """`try:` around the siblings from `first` to `last`, `finally:` or another clause with new lines below."""
 
     first: ir.Statement
     last: ir.Statement
-    final_lines: tuple[str, ...]
+    lines: tuple[str, ...]
+    clause: str = "finally:"
 
 
 class AddFinally(msgspec.Struct, frozen=True):
@@ -152,6 +153,6 @@ Change: TypeAlias = (
 )
 
 
-def wrap_to_end(siblings: tuple[ir.Statement, ...], first: ir.Statement, final_lines: tuple[str, ...]) -> WrapInTry:
+def wrap_to_end(siblings: tuple[ir.Statement, ...], first: ir.Statement, lines: tuple[str, ...]) -> WrapInTry:
     """Wrap from `first` to the last of its block."""
-    return WrapInTry(first, siblings[-1], final_lines)
+    return WrapInTry(first, siblings[-1], lines)

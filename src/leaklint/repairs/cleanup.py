@@ -10,6 +10,7 @@ from leaklint import ir
 from leaklint.ir_walk import below, dotted
 from leaklint.repairs.carry import Swap, carry
 from leaklint.repairs.ending import only_ends, says_it
+from leaklint.repairs.expressions import as_argument
 from leaklint.repairs.find import expression_of, names_bound, names_read, owners_of, statement_around
 from leaklint.repairs.layout import comments_within, extent, offsets, place_of, text_of, unit_of
 from leaklint.repairs.refusal import RefusedError
@@ -294,7 +295,7 @@ def is_ended_at_once(cleanup: Cleanup) -> bool:
 def _tolerant_swaps(layout: Layout, cleanup: Cleanup, swaps: list[Swap], key: str | None) -> list[Swap]:
     """Write the eviction so that a missing key is no error: `pop(key, None)`, `discard(key)`."""
     if key is None:
-        key = text_of(layout, cleanup.key.at)
+        key = as_argument(layout, cleanup.key)
     cache = cache_of(cleanup.removal)
     assert cache is not None
     if is_ended_at_once(cleanup):

@@ -13,7 +13,7 @@ from leaklint import ir
 from leaklint.ir_walk import below
 from leaklint.repairs.carry import Swap
 from leaklint.repairs.cleanup import Cleanup, cache_of, is_ended_at_once, key_swaps, lines_of, under
-from leaklint.repairs.ending import ends, only_ends
+from leaklint.repairs.ending import ends, only_ends, says_it
 from leaklint.repairs.layout import offsets, place_of, text_of
 from leaklint.repairs.refusal import RefusedError
 
@@ -148,8 +148,13 @@ def _asks(statement: ir.Statement, name: str | None) -> bool:
     return isinstance(statement, ir.If) and isinstance(statement.test, ir.Name | ir.Compare) and name is not None
 
 
-def require_all_endings_known(layout: Layout, cleanup: Cleanup, function: ir.Function) -> None:
-    """Raise RefusedError where the function ends the value in a statement that is no part of the known cleanup."""
+def require_all_endings_known(
+    layout: Layout, cleanup: Cleanup, function: ir.Function, *, by_name: bool = False
+) -> None:
+    """Raise RefusedError where the function ends the value in a statement that is no part of the known cleanup.
+
+    With `by_name` a statement counts only if what it calls has a name that says the end.
+    """
     known = [statement.at for statement in cleanup.statements]
     subjects = [cleanup.gets] if cleanup.gets is not None else []
     if cache_of(cleanup.removal) is not None:
@@ -157,5 +162,5 @@ def require_all_endings_known(layout: Layout, cleanup: Cleanup, function: ir.Fun
     for node in below(function):
         if not isinstance(node, ir.Evaluate) or any(at.contains(node.at) for at in known):
             continue
-        if any(ends(layout, node, subject) for subject in subjects):
+        if any(ends(layout, node, subject) for subject in subjects) and (not by_name or says_it(node)):
             raise RefusedError(f"what line {node.at.line} does with the value cannot be repeated for another key")

@@ -23,6 +23,7 @@ from leaklint.repairs.changes import (
     WrapInTry,
 )
 from leaklint.repairs.cleanup import Cleanup, cleanup_at, locks_between, said, under
+from leaklint.repairs.evict_on_exception import plans_on_exception
 from leaklint.repairs.expressions import evaluation_order
 from leaklint.repairs.find import (
     expression_of,
@@ -36,6 +37,7 @@ from leaklint.repairs.guards import helpers_only_evict, only_evicts, require_evi
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import place_of, text_of
 from leaklint.repairs.leftover import is_emptied, without
+from leaklint.repairs.members import first_to_move
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.register_early import plans_for_a_late_registration
@@ -77,6 +79,7 @@ def _plans(intent: Intent) -> Iterator[Plan | Refusal]:
         yield from plans_in_a_manager(intent)
     if not helpers_only_evict(intent):
         yield from plans_in_the_helper(intent)
+        yield from plans_on_exception(intent, stretch)
         raise RefusedError("the helper that evicts does other things before, which can raise")
     final = finally_around(intent.layout, stretch.evicting, stretch.block)
     if final is not None:
@@ -96,6 +99,7 @@ def _plans(intent: Intent) -> Iterator[Plan | Refusal]:
     if final is None and intent.report.code == "LKL103":
         ways += [partial(_before_the_jump, intent, stretch)]
     yield from (made for made in map(_made, ways) if made is not None)
+    yield from plans_on_exception(intent, stretch)
 
 
 def plans_in_the_helper(intent: Intent) -> Iterator[Plan]:
@@ -131,7 +135,7 @@ def is_helper_call(intent: Intent) -> bool:
     return bool(eviction.stack) and only_evicts(intent.layout, statement_around(intent.layout, eviction.place.at))
 
 
-def plans_in_a_manager(intent: Intent) -> Iterator[Plan]:
+def plans_in_a_manager(intent: Intent) -> Iterator[Plan | Refusal]:
     """Where a context manager of the module evicts behind its `yield`: the `yield` goes into a `try`."""
     layout, eviction = intent.layout, intent.report.eviction
     assert eviction is not None
@@ -149,7 +153,9 @@ def plans_in_a_manager(intent: Intent) -> Iterator[Plan]:
     stretch = Stretch(
         function, pausing, evicting, eviction.place.at, block, first - 1, last, False, is_strict(layout, eviction)
     )
-    yield _moved(intent, stretch, first)
+    made = _made(partial(_moved, intent, stretch, first))
+    if made is not None:
+        yield made
 
 
 def _made(way: Callable[[], Plan | None]) -> Plan | Refusal | None:
@@ -170,19 +176,20 @@ def _moved(intent: Intent, stretch: Stretch, start: int) -> Plan:
     moved = stretch.sibling(stretch.last)
     cleanup = cleanup_of(layout, stretch)
     end = last_that_ends(intent, stretch, start, _end_of_cleanup(stretch, cleanup, moved))
-    parts = stretch.block.statements[stretch.last : end + 1]
     if not _is_all_cleanup(moved, cleanup):
         raise RefusedError("the eviction stands among other things")
-    first, last = stretch.sibling(start), stretch.sibling(stretch.last - 1)
+    start, index = first_to_move(layout, stretch, start)
+    parts, moved = stretch.block.statements[index : end + 1], stretch.sibling(index)
+    first, last = stretch.sibling(start), stretch.sibling(index - 1)
     require_bound(layout, stretch, parts, first, last)
-    leftover = without(intent, stretch, start, stretch.last - 1)
+    leftover = without(intent, stretch, start, index - 1)
     is_loose = start == stretch.first or leftover.keeps or _goes_through_a_list(moved)
     changes: list[Change] = [FinallyFrom(first, last, moved, stretch.sibling(end)), *leftover.changes]
     if first is not last and isinstance(first, ir.Try) and is_emptied(intent, stretch, first):
         changes[0] = FinallyFrom(first, last, moved, stretch.sibling(end), absorbs=True)
         changes = [changes[0], *without(intent, stretch, start, start).changes]
     elif first is not last and isinstance(last, ir.Try) and is_emptied(intent, stretch, last):
-        leftover = without(intent, stretch, stretch.last - 1, stretch.last - 1)
+        leftover = without(intent, stretch, index - 1, index - 1)
         changes = [FinallyFrom(last, last, moved, stretch.sibling(end)), StretchTry(last, first), *leftover.changes]
     if stretch.strict and is_loose:
         changes += _tolerant_in_place(intent, stretch, cleanup)
@@ -318,6 +325,7 @@ def _before_the_jump(intent: Intent, stretch: Stretch) -> Plan:
     if not isinstance(jump, ir.Return | ir.Break | ir.Continue):
         raise RefusedError("the exit that leaves the entry in is no statement of its own")
     cleanup = cleanup_of(layout, stretch)
+    require_evicted_on_both_sides(intent, stretch, cleanup)
     require_bound(layout, stretch, cleanup.statements, jump, jump)
     locks = locks_between(layout, cleanup.statements[0], stretch.block)
     return Plan((InsertBefore(jump, under(locks, said(layout, cleanup))),))

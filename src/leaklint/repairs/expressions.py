@@ -10,7 +10,7 @@ import msgspec
 from leaklint.repairs.blocks import anchor_of, isolate
 from leaklint.repairs.carry import carry, set_down
 from leaklint.repairs.draft import Draft, block_indent, insert_rows, replace_text, row_at
-from leaklint.repairs.layout import Layout, comments_within, extent, inside_literal, offsets
+from leaklint.repairs.layout import Layout, comments_within, extent, inside_literal, offsets, text_of
 from leaklint.repairs.nodes import expression_at, statement_at
 from leaklint.repairs.order import Order, order_if_first
 from leaklint.repairs.refusal import Refusal, RefusedError
@@ -18,6 +18,14 @@ from leaklint.repairs.refusal import Refusal, RefusedError
 if TYPE_CHECKING:
     from leaklint import ir
     from leaklint.model import Span
+
+
+def as_argument(layout: Layout, expression: ir.Expression) -> str:
+    """The text of an expression as an argument: a tuple without parentheses, as subscripts have it, gets some."""
+    text = text_of(layout, expression.at)
+    call = ast.parse(f"f({text})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    return text if len(call.args) == 1 else f"({text})"
 
 
 def evaluation_order(layout: Layout, statement: ir.Statement, expression: ir.Expression) -> Order | Refusal:

@@ -84,8 +84,8 @@ def _apply(draft: Draft, change: Change) -> Draft:
             return blocks.insert_before(draft, statement, lines, above_comments)
         case InsertAfter(statement, lines):
             return blocks.insert_after(draft, statement, lines)
-        case WrapInTry(first, last, final_lines):
-            return blocks.wrap_in_try(draft, first, last, final_lines)
+        case WrapInTry(first, last, lines, clause):
+            return blocks.wrap_in_try(draft, first, last, lines, clause)
         case AddFinally(statement, lines):
             return blocks.add_finally(draft, statement, lines)
         case ExtendFinally(statement, lines, at_start):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from leaklint import ir
 from leaklint.ir_walk import below
 from leaklint.repairs.changes import Change, RemoveStatement, WrapInTry
-from leaklint.repairs.cleanup import cleanup_at, lines_of, under
+from leaklint.repairs.cleanup import Cleanup, cleanup_at, lines_of, under
 from leaklint.repairs.closing_first import closing_first, entry_of
 from leaklint.repairs.ending import ends, only_ends, says_it
 from leaklint.repairs.find import function_of, names_bound, names_read, statement_around
 from leaklint.repairs.intent import Intent, Plan
+from leaklint.repairs.layout import place_of
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.stretch import Stretch, require_bound
 
@@ -21,14 +24,42 @@ if TYPE_CHECKING:
     from leaklint.repairs.layout import Layout
 
 
+class Behind(msgspec.Struct, frozen=True):
+    """What ends a value right behind the eviction: the statements, the names of the value, the lines that say it."""
+
+    statements: tuple[ir.Statement, ...]
+    names: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+def endings_behind(intent: Intent, stretch: Stretch, cleanup: Cleanup) -> Behind:
+    """Return what ends the value, by a name that it has where it is inserted, right behind its eviction.
+
+    Raises RefusedError where the value is ended before the eviction, in the same block.
+    """
+    layout, names = intent.layout, tuple(sorted(names_of_value(intent, stretch)))
+    above, end = place_of(layout, cleanup.statements[0]), place_of(layout, cleanup.statements[-1])
+    siblings = above.block.statements
+    for name in names:
+        if above.index and only_ends(layout, siblings[above.index - 1], name, by_name=True):
+            raise RefusedError("the value is ended before its entry is evicted")
+        last = end.index
+        while last + 1 < len(siblings) and only_ends(layout, siblings[last + 1], name, by_name=True):
+            last += 1
+        if last > end.index:
+            found = siblings[end.index + 1 : last + 1]
+            return Behind(found, names, tuple(line for one in found for line in lines_of(layout, one, [])))
+    return Behind((), (), ())
+
+
 def last_that_ends(intent: Intent, stretch: Stretch, start: int, end: int) -> int:
     """Return the index of the last statement behind the eviction at `end` that ends the value and does nothing else."""
     siblings, layout = stretch.block.statements, intent.layout
-    for name in sorted(_names_of_value(intent, stretch)):
+    for name in sorted(names_of_value(intent, stretch)):
         last = end
         while last + 1 < len(siblings) and only_ends(layout, siblings[last + 1], name, by_name=True):
             last += 1
-        if last > end and not _is_dealt_with(layout, siblings[start : stretch.last], name):
+        if last > end and not is_dealt_with(layout, siblings[start : stretch.last], name):
             return last
     return end
 
@@ -50,9 +81,9 @@ def plan_with_ending_before(intent: Intent, stretch: Stretch, start: int) -> Pla
         return None
     closing = closing_first(layout, cleanup)
     fetch = closing.fetch if closing is not None else None
-    subjects = _names_of_value(intent, stretch) | ({closing.name} if closing is not None and closing.name else set())
+    subjects = names_of_value(intent, stretch) | ({closing.name} if closing is not None and closing.name else set())
     protected = stretch.block.statements[start : last + 1]
-    if any(_is_dealt_with(layout, protected, name) for name in subjects):
+    if any(is_dealt_with(layout, protected, name) for name in subjects):
         raise RefusedError("the value is ended or given away before its entry is evicted")
     said = [*sorted(subjects), *([entry_of(layout, cleanup)] if closing is not None else [])]
     if not all(any(only_ends(layout, one, name, by_name=True) for name in said) for one in endings if one is not fetch):
@@ -71,7 +102,7 @@ def _endings_before(intent: Intent, stretch: Stretch) -> tuple[ir.Statement, ...
     closing = closing_first(layout, cleanup_at(layout, stretch.eviction))
     if closing is not None:
         return (*(() if closing.fetch is None else (closing.fetch,)), *closing.endings)
-    for name in sorted(_names_of_value(intent, stretch)):
+    for name in sorted(names_of_value(intent, stretch)):
         first = stretch.last
         while first > 0 and only_ends(layout, stretch.sibling(first - 1), name, by_name=True):
             first -= 1
@@ -80,7 +111,7 @@ def _endings_before(intent: Intent, stretch: Stretch) -> tuple[ir.Statement, ...
     return ()
 
 
-def _names_of_value(intent: Intent, stretch: Stretch) -> set[str]:
+def names_of_value(intent: Intent, stretch: Stretch) -> set[str]:
     """The variables that have the value when it is inserted."""
     layout, at = intent.layout, intent.report.story.insertion.place.at
     inserting = statement_around(layout, at)
@@ -93,7 +124,7 @@ def _names_of_value(intent: Intent, stretch: Stretch) -> set[str]:
             return set()
 
 
-def _is_dealt_with(layout: Layout, statements: Sequence[ir.Statement], name: str) -> bool:
+def is_dealt_with(layout: Layout, statements: Sequence[ir.Statement], name: str) -> bool:
     """Whether statements end the value themselves, give it away for good, or bind its name anew."""
     for statement in statements:
         if name in names_bound(statement):

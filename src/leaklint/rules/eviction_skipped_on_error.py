@@ -47,8 +47,14 @@ class Client:
 ## Repair
 
 Safe where the eviction stands in the same block as the insertion: what lies between goes into a `try`, the eviction
-into its `finally`. Unsafe where the next operation under a key ends the entry that is there and puts in its own, which
-a `finally` of the earlier one would evict, and where somebody goes through the entries that stay and begins again.
+into its `finally`. Where it stands among other things, in a helper that does more, or behind handlers that must not see
+more exceptions, it stays, and what is before it evicts in an `except BaseException:` and raises again; only under the
+condition of the eviction, or while the entry is still the one put in, where that matters. An entry that counts its
+holders is counted down again.
+
+Unsafe where somebody who handles the exception may look for the entry; where the eviction waits for a condition that
+may be about others; where the next operation under a key ends the entry that is there and puts in its own, which a
+`finally` of the earlier one would evict; and where somebody goes through the entries that stay and begins again.
 
 ## A real one
 

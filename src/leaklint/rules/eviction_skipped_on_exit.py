@@ -47,9 +47,10 @@ class Client:
 ## Repair
 
 Safe where the eviction stands in the same block as the insertion: what lies between goes into a `try`, the eviction
-into its `finally`. Unsafe where the next operation under a key ends the entry that is there and puts in its own, which
-a `finally` of the earlier one would evict, and where somebody goes through the entries that stay and begins again. None
-where the helper that evicts does other things before, which can raise.
+into its `finally`. Where an exception leads to the exit and the eviction has to stay where it is, what is before it
+evicts in an `except BaseException:` and raises again. Unsafe where the next operation under a key ends the entry that
+is there and puts in its own, which a `finally` of the earlier one would evict, and where somebody goes through the
+entries that stay and begins again.
 
 ## A real one
 
