@@ -16,7 +16,8 @@ import click
 import msgspec
 
 from benchmarks.releases import CACHE
-from leaklint.analyze import LARGEST, analyze, is_turned_away
+from leaklint.analyze import LARGEST, analyze
+from leaklint.entrance import is_turned_away
 from leaklint.extract import parse
 from leaklint.project import Project
 from leaklint.source import SourceError, decode

@@ -55,7 +55,7 @@ def test_the_standard_library_and_what_is_installed_agree_with_the_full_analysis
 def test_a_disagreement_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leaking = leaking_file(tmp_path)
     assert screened([leaking]).turned_away == 0
-    monkeypatch.setattr("leaklint.analyze.bytes_may_leak", lambda _: False)
+    monkeypatch.setattr("leaklint.screen.bytes_may_leak", lambda _: False)
     (one,) = screened([leaking]).wrong
     assert one.path == leaking
     assert "LKL101" in one.codes

@@ -23,7 +23,7 @@ from leaklint.project import Project
 from leaklint.reach import may_leak_with_others
 from leaklint.rule import Note, Report, Rule
 from leaklint.rules import all_rules
-from leaklint.screen import bytes_may_leak, tree_may_leak
+from leaklint.screen import may_leak
 from leaklint.shared import containers_of_interest
 from leaklint.source import Source, SourceError
 from leaklint.values import spell
@@ -113,25 +113,22 @@ def analyze(
         raise SourceError(source.path, TOO_DEEP, deepest_line(parsed)) from error
 
 
-def is_turned_away(source: Source, parsed: ast.Module, project: Project | None) -> bool:
-    """Whether the screens say that no rule finds anything in the file, alone or with others of its project."""
-    is_candidate = bytes_may_leak(source.data) and tree_may_leak(parsed)
-    return not is_candidate and (project is None or not may_leak_with_others(parsed, source.path, project))
-
-
 def _analyzed(source: Source, parsed: ast.Module, project: Project | None, *, is_screened: bool) -> Analysis:
     has_others = project is not None and (not is_screened or may_leak_with_others(parsed, source.path, project))
-    is_seen = not is_screened or has_others or (bytes_may_leak(source.data) and tree_may_leak(parsed))
-    module = extract(parsed, source.path) if is_seen else ir.Module(source.path, ())
-    linked = _linked(module, project, has_others=has_others) if is_seen and project is not None else None
-    evidence = gather(module, source.text, linked)
+    if not has_others and is_screened and not may_leak(source.data, parsed):
+        return _without_findings(source)
+    module = extract(parsed, source.path)
+    found = outline(module)
+    if not has_others and is_screened and not containers_of_interest(found):
+        return _without_findings(source)
+    linked = link(module, found, project) if project is not None else None
+    evidence = gather(module, source.text, linked, found)
     return Analysis(source, module, evidence, tuple(_reports(evidence)))
 
 
-def _linked(module: ir.Module, project: Project, *, has_others: bool) -> Linked | None:
-    """The module with what it uses of others, if it has a container of interest or may have one with them."""
-    found = outline(module)
-    return link(module, found, project) if has_others or containers_of_interest(found) else None
+def _without_findings(source: Source) -> Analysis:
+    nothing = ir.Module(source.path, ())
+    return Analysis(source, nothing, gather(nothing), ())
 
 
 def reports(module: ir.Module, text: str) -> list[tuple[Rule, Report]]:

@@ -263,9 +263,9 @@ def _kept(walk: Walk) -> Iterator[Release]:
         yield from dict.fromkeys(release for way_out in ways_out for release in way_out.released)
 
 
-def gather(module: ir.Module, text: str = "", linked: Linked | None = None) -> Evidence:
-    """Walk the module and sort what was seen by insertion; `text` is its source."""
-    found = linked.outline if linked is not None else outline(module)
+def gather(module: ir.Module, text: str = "", linked: Linked | None = None, alone: Outline | None = None) -> Evidence:
+    """Walk the module and sort what was seen by insertion; `text` is its source, `alone` its outline if known."""
+    found = linked.outline if linked is not None else alone if alone is not None else outline(module)
     bounded = bounded_containers(module) | (linked.bounded if linked is not None else frozenset())
     begun = walk_module(found)
     walks = tuple(walk for walk in begun if walk.is_complete)

@@ -92,14 +92,18 @@ class Plugin:
         yield from problems
 
     def _problems(self) -> Iterator[tuple[int, int, str, type[Any]]]:
-        from leaklint.analyze import check
         from leaklint.decoded import from_text
+        from leaklint.entrance import is_turned_away
         from leaklint.project import Project
         from leaklint.source import offset, position
 
         if Plugin.project is None:
             Plugin.project = Project()
         source = from_text(self._filename, "".join(self._lines))
+        if is_turned_away(source, self._tree, Plugin.project):
+            return
+        from leaklint.analyze import check
+
         for finding in check(source, self._tree, repairs=False, project=Plugin.project).findings:
             if finding.code.startswith(OFF_BY_DEFAULT) and not finding.code.startswith(self.asked_for):
                 continue

@@ -18,19 +18,21 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from leaklint.basis import Dependency, Kind, Question, answer
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.evicted_words import EvictedWords
-from leaklint.extract import extract, parse
-from leaklint.lives import Life, life
 from leaklint.model import MODULES_APART
 from leaklint.paths import absolute
 from leaklint.places import LARGEST, Home, home_of, kind_of_module, path_of
 from leaklint.source import SourceError, decode
-from leaklint.units import Unit, unit
+
+if TYPE_CHECKING:
+    from leaklint.lives import Life
+    from leaklint.units import Unit
 
 _INSERTION = re.compile(
     rb"\]\s*(?:=|:|,|\|=)|\.(?:%s)\b|\|=|[Dd]efault[Dd]ict"
@@ -156,6 +158,8 @@ class Project:
 
     def life(self, path: str, name: str) -> Life:
         """What the other files of the project do with the objects of the file's class, or function, of this name."""
+        from leaklint.lives import Life
+
         files = self._words_around(path).files_that_name(name)
         others = sorted((files or set()) - {absolute(path)})
         if files is None or len(others) > MOST_USERS:
@@ -210,6 +214,9 @@ def _look_into(path: str) -> tuple[bool, tuple[tuple[int, str], ...]]:
 
 def _life_in(path: str, name: str) -> Life:
     """What a file does with the objects of a class; one that cannot be read may do anything."""
+    from leaklint.extract import extract, parse
+    from leaklint.lives import Life, life
+
     try:
         if not _is_readable(path):
             return Life(may_last=True)
@@ -225,6 +232,10 @@ def _is_readable(path: str) -> bool:
 
 def _load(path: str, label: str) -> Loaded | None:
     """Read a file whose lines count from a number that follows from its label alone."""
+    # Most files are turned away before any other is read: flake8 imports none of this for them.
+    from leaklint.extract import extract, parse
+    from leaklint.units import unit
+
     first_line = (zlib.crc32(label.encode("utf-8", "backslashreplace")) + 1) * MODULES_APART
     try:
         if not _is_readable(path):

@@ -23,6 +23,11 @@ _INSERTION_BYTES = re.compile(
 )
 
 
+def may_leak(data: bytes, tree: ast.Module) -> bool:
+    """Whether a file by itself holds what a rule needs."""
+    return bytes_may_leak(data) and tree_may_leak(tree)
+
+
 def bytes_may_leak(data: bytes) -> bool:
     """Whether the file holds what an insertion needs."""
     return _INSERTION_BYTES.search(data) is not None

@@ -124,8 +124,8 @@ class Machine(msgspec.Struct):
     """What is called where something is evicted: methods of containers, and routines that call one."""
     around_closures: frozenset[str | None] = frozenset()
     """Routines with routines inside."""
-    most: int = EVALUATIONS_ALLOWED
-    """How many expressions may be evaluated where something is seen."""
+    most: int | None = None
+    """How many expressions may be evaluated, if fewer than in other walks."""
     reads_all: bool = True
     """Whether callees are read for what they do to containers, and not only for what they give back."""
     steps: int = 0
@@ -167,7 +167,8 @@ class Machine(msgspec.Struct):
     def allowed(self) -> int:
         """How many expressions may be evaluated, going by what has been seen."""
         has_events = self.insertions or self.evictions or self.releases
-        return self.most if has_events else min(self.most, EVALUATIONS_UNEVENTFUL)
+        usual = EVALUATIONS_ALLOWED if has_events else EVALUATIONS_UNEVENTFUL
+        return usual if self.most is None else min(self.most, usual)
 
     def step(self, *, is_elsewhere: bool = False) -> None:
         """Count a statement; of other modules they are counted by themselves too."""

@@ -11,7 +11,7 @@ from leaklint.flow.dull import Dull, dull_statements
 from leaklint.flow.events import Exit, ExitKind, Place, Walk
 from leaklint.flow.expressions import evaluate
 from leaklint.flow.iteration import known_elements
-from leaklint.flow.machine import EVALUATIONS_ALLOWED, BudgetSpentError, Context, Machine, Ways
+from leaklint.flow.machine import BudgetSpentError, Context, Machine, Ways
 from leaklint.flow.state import State
 from leaklint.flow.statements import run
 from leaklint.outline import Outline, Routine, class_named
@@ -48,11 +48,11 @@ def walk(
     ground: Ground,
     routine: Routine,
     class_name: str | None,
-    allowed: int = EVALUATIONS_ALLOWED,
+    allowed: int | None = None,
     *,
     reads_all: bool = True,
 ) -> Walk:
-    """Run the function on symbolic arguments; it may evaluate so many expressions.
+    """Run the function on symbolic arguments; it may evaluate so many expressions, if that is said.
 
     If it does not read all, of the functions that it calls only short ones are read, for what they give back.
     """
