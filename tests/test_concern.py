@@ -9,6 +9,7 @@ import pytest
 from leaklint.callees import called_with_arguments, callees, index
 from leaklint.concern import Concern, concern
 from leaklint.extract import extract
+from leaklint.groundwork import Groundwork
 from leaklint.outline import Outline, outline
 from leaklint.relevance import changes
 from leaklint.shared import containers_of_interest
@@ -138,7 +139,7 @@ def test_a_walk_begins_where_it_may_tell_something(method: str, is_telling: bool
         "    def report(self)",
     )
     found = outlined(text)
-    seen = survey(found)
+    seen = survey(Groundwork(found))
     assert summarise(seen, concern_in(seen, frozenset({"held"})))["Pool.run"].is_telling is is_telling
 
 
@@ -160,4 +161,4 @@ def test_what_nobody_fills_under_any_name_is_no_container_of_interest(statement:
         f"    def run(self, key, given):\n{lines}"
     )
     names = {"name", "table"} if "held" not in statement else {"held"}
-    assert bool(containers_of_interest(outlined(text)) & names) is is_of_interest
+    assert bool(containers_of_interest(Groundwork(outlined(text))) & names) is is_of_interest

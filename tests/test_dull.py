@@ -12,6 +12,7 @@ from leaklint.analyze import reports
 from leaklint.extract import extract
 from leaklint.flow import walk
 from leaklint.flow.dull import dull_statements
+from leaklint.groundwork import Groundwork
 from leaklint.outline import outline
 from leaklint.shared import containers_of_interest
 from leaklint.summaries import concern_of, summarise, survey
@@ -36,8 +37,8 @@ class Pool:
 
 def is_passed_over(body: str) -> bool:
     found = outline(extract(ast.parse(METHOD.format(body=body)), "pool.py"))
-    containers = containers_of_interest(found)
-    seen = survey(found)
+    containers = containers_of_interest(Groundwork(found))
+    seen = survey(Groundwork(found))
     dull = dull_statements(found, containers, summarise(seen, concern_of(seen, containers)))
     routine = found.routines["Pool.run"]
     return dull(routine.function.body[1], routine.name)

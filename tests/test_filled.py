@@ -13,6 +13,7 @@ from leaklint.extract import extract
 from leaklint.flow import walks
 from leaklint.flow.filled import seen_to_fill
 from leaklint.flow.walk import ground_of
+from leaklint.groundwork import Groundwork
 from leaklint.outline import outline
 from leaklint.shared import containers_of_interest
 from leaklint.summaries import concern_of, survey
@@ -44,8 +45,8 @@ class Pool:
 
 def seen(statement: str, text: str = TEXT) -> dict[str, set[str]]:
     found = outline(extract(ast.parse(text.format(statement=statement)), "pool.py"))
-    surveyed = survey(found)
-    containers = containers_of_interest(found) | {"memo"}
+    surveyed = survey(Groundwork(found))
+    containers = containers_of_interest(Groundwork(found)) | {"memo"}
     concerned = concern_of(surveyed, containers)
     filled = seen_to_fill(surveyed, ground_of(surveyed, containers, concerned), concerned)
     return {name: set(words) for name, words in filled.items()}

@@ -16,6 +16,7 @@ from leaklint import ir
 from leaklint.evidence import Evidence, gather, place_at, shared_depth
 from leaklint.extract import TOO_DEEP, deepest_line, extract, parse
 from leaklint.flow.events import Place
+from leaklint.groundwork import Groundwork
 from leaklint.link import Linked, link
 from leaklint.model import MODULES_APART, FileError, FileReport, Finding, Step
 from leaklint.outline import outline
@@ -119,7 +120,7 @@ def _analyzed(source: Source, parsed: ast.Module, project: Project | None, *, is
         return _without_findings(source)
     module = extract(parsed, source.path)
     found = outline(module)
-    if not has_others and is_screened and not containers_of_interest(found):
+    if not has_others and is_screened and not containers_of_interest(Groundwork(found)):
         return _without_findings(source)
     linked = link(module, found, project) if project is not None else None
     evidence = gather(module, source.text, linked, found)

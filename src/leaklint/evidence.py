@@ -266,8 +266,10 @@ def _kept(walk: Walk) -> Iterator[Release]:
 def gather(module: ir.Module, text: str = "", linked: Linked | None = None, alone: Outline | None = None) -> Evidence:
     """Walk the module and sort what was seen by insertion; `text` is its source, `alone` its outline if known."""
     found = linked.outline if linked is not None else alone if alone is not None else outline(module)
-    bounded = bounded_containers(module) | (linked.bounded if linked is not None else frozenset())
     begun = walk_module(found)
+    if not begun:
+        return Evidence(found, (), (), frozenset(), (), frozenset(), linked=linked, module=module)
+    bounded = bounded_containers(module) | (linked.bounded if linked is not None else frozenset())
     walks = tuple(walk for walk in begun if walk.is_complete)
     variables = set_anew(found)
     stories = tuple(story for walk in walks for story in stories_of(walk, variables))

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import msgspec
 
-from leaklint.callees import Index, called_with_arguments, callees, index
+from leaklint.callees import called_with_arguments
+from leaklint.groundwork import Groundwork
 from leaklint.outline import Outline, label_of
-from leaklint.relevance import ANY, Changes, changes, relevant_names, ruled_out
+from leaklint.relevance import ANY, Changes, relevant_names, ruled_out
 from leaklint.usage import growing
 
 
-def containers_of_interest(outline: Outline) -> frozenset[str]:
+def containers_of_interest(ground: Groundwork) -> frozenset[str]:
     """Last words of the containers that a rule may be about."""
-    changed = changes(outline)
+    outline, changed = ground.outline, ground.changed
     if not any(map(label_of, outline.routines)):
         return relevant_names(outline, changed) | growing(outline)
     alone = _own_part(outline)
@@ -25,7 +26,7 @@ def containers_of_interest(outline: Outline) -> frozenset[str]:
     found = relevant_names(alone, own) | growing(alone)
     filled, emptied = _together(own)
     filled_elsewhere, emptied_elsewhere = _together(linked)
-    found |= (filled & emptied_elsewhere) | (emptied & filled_elsewhere) | _by_calls(outline, linked)
+    found |= (filled & emptied_elsewhere) | (emptied & filled_elsewhere) | _by_calls(ground, linked)
     return found - ruled_out(outline)
 
 
@@ -46,15 +47,14 @@ def _together(changed: Changes) -> tuple[frozenset[str], frozenset[str]]:
     )
 
 
-def _by_calls(outline: Outline, linked: Changes) -> frozenset[str]:
+def _by_calls(ground: Groundwork, linked: Changes) -> frozenset[str]:
     """Containers that one function which the module calls fills, and another one empties."""
     filled, emptied = _together(linked)
     if not filled & emptied:
         return frozenset()
-    found = index(outline)
-    own = [routine for name, routine in outline.routines.items() if not label_of(name)]
-    called = {callee for routine in own for callee in called_with_arguments(found, routine)}
-    spread = _spread(found, linked, filled & emptied)
+    own = [routine for name, routine in ground.outline.routines.items() if not label_of(name)]
+    called = {callee for routine in own for callee in called_with_arguments(ground.index, routine)}
+    spread = _spread(ground, linked, filled & emptied)
     entries = [spread[name] for name in called & spread.keys()]
     return frozenset(name for name in filled & emptied if _has_both(name, entries))
 
@@ -65,14 +65,14 @@ def _has_both(name: str, entries: list[tuple[set[str], set[str]]]) -> bool:
     return bool(filling) and bool(emptying) and len(filling | emptying) > 1
 
 
-def _spread(found: Index, linked: Changes, names: frozenset[str]) -> dict[str, tuple[set[str], set[str]]]:
+def _spread(ground: Groundwork, linked: Changes, names: frozenset[str]) -> dict[str, tuple[set[str], set[str]]]:
     """What each function of another module fills and empties, what it calls in its own module included."""
     changed = {
         name: (set(change.inserted & names), set((change.evicted | change.replaced) & names))
         for name, change in linked.items()
     }
     callers: dict[str, list[str]] = {}
-    for name, called in callees(found).items():
+    for name, called in ground.reached.items():
         for callee in called if name in changed else ():
             if label_of(callee) == label_of(name):
                 callers.setdefault(callee, []).append(name)

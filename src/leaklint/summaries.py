@@ -9,14 +9,14 @@ from __future__ import annotations
 import msgspec
 
 from leaklint import ir
-from leaklint.callees import Index, called_with_arguments, callees, index
+from leaklint.callees import Index, called_with_arguments
 from leaklint.concern import Concern, concern
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.given_back import gives_something, key_givers
+from leaklint.groundwork import Groundwork
 from leaklint.ir_walk import flattened, last_part
 from leaklint.may_raise import operation_may_raise
 from leaklint.outline import Outline, Routine, heirs, label_of
-from leaklint.relevance import Changes, changes
 from leaklint.values import word
 
 
@@ -50,21 +50,23 @@ class Summary(msgspec.Struct, frozen=True):
 class Survey(msgspec.Struct, frozen=True):
     """What is known of the routines of an outline, whatever containers are asked about."""
 
-    outline: Outline
+    ground: Groundwork
     spread: dict[str, Summary]
     """A summary per routine, without what it has to do with containers."""
-    index: Index
-    reached: dict[str, set[str]]
-    """Each routine to those that it may call."""
     edges: dict[str, set[str]]
-    """The same without what a name of another module cannot mean."""
-    changed: Changes
+    """Each routine to those that it may call, without what a name of another module cannot mean."""
     givers: frozenset[str]
     """Those that give back what a key may be in."""
 
+    @property
+    def outline(self) -> Outline:
+        """What is surveyed."""
+        return self.ground.outline
 
-def survey(outline: Outline) -> Survey:
+
+def survey(ground: Groundwork) -> Survey:
     """Look at the routines."""
+    outline = ground.outline
     by_last_name: dict[str, list[str]] = {}
     for name, routine in outline.routines.items():
         by_last_name.setdefault(routine.function.name, []).append(name)
@@ -75,25 +77,23 @@ def survey(outline: Outline) -> Survey:
                 by_last_name.setdefault(last, []).append(blueprint.methods[method_name])
     known = frozenset(by_last_name)
     found = {name: _own(routine, known) for name, routine in outline.routines.items()}
-    found_by = index(outline)
-    reached = callees(found_by)
-    edges = {name: _within_reach(outline, name, reached[name]) for name in reached}
-    givers = key_givers(outline.routines, by_last_name)
-    return Survey(outline, _spread(found, edges), found_by, reached, edges, changes(outline), givers)
+    edges = {name: _within_reach(outline, name, called) for name, called in ground.reached.items()}
+    return Survey(ground, _spread(found, edges), edges, key_givers(outline.routines, by_last_name))
 
 
 def concern_of(seen: Survey, containers: frozenset[str], filling: dict[str, frozenset[str]] | None = None) -> Concern:
     """What the routines have to do with these containers; `filling` is what was seen to fill them, if that is known."""
-    return concern(seen.outline, containers, seen.changed, seen.edges, filling)
+    return concern(seen.outline, containers, seen.ground.changed, seen.edges, filling)
 
 
 def summarise(seen: Survey, concerned: Concern) -> dict[str, Summary]:
     """A summary per routine, with regard to the containers that they are concerned with."""
+    routines = seen.outline.routines
     return {
         name: msgspec.structs.replace(
             summary,
             touches=concerned.touches(name),
-            is_telling=_is_telling(seen.outline.routines[name], concerned, seen.index, seen.reached[name]),
+            is_telling=_is_telling(routines[name], concerned, seen.ground.index, seen.ground.reached[name]),
             builds_key=name in seen.givers,
             fills=bool(concerned.fills[name]),
             lets_go=concerned.lets_go(name),

@@ -10,6 +10,7 @@ from leaklint.flow.filled import Filling, container_name, receivers_of, seen_to_
 from leaklint.flow.focus import walks_again
 from leaklint.flow.machine import EVALUATIONS_ALLOWED
 from leaklint.flow.walk import Ground, ground_of, walk
+from leaklint.groundwork import Groundwork
 from leaklint.ir_walk import below
 from leaklint.outline import Outline, Routine, label_of
 from leaklint.shared import containers_of_interest
@@ -26,10 +27,11 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
     module inserts. What evicts or ends something matters only where an entry came in: what may insert is walked first,
     and of the rest what may let go of something of a container that something was seen to come into.
     """
-    containers = containers_of_interest(outline)
+    groundwork = Groundwork(outline)
+    containers = containers_of_interest(groundwork)
     if not containers:
         return ()
-    seen = survey(outline)
+    seen = survey(groundwork)
     filling = _filling(seen, containers)
     if not filling:
         return ()
