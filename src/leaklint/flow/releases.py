@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from leaklint import ir
 from leaklint.containers import Kind
-from leaklint.endings import is_ending, names_what_it_ends
+from leaklint.endings import ENDING_METHODS, is_ending, names_what_it_ends
 from leaklint.flow.caches import container, is_cache, kind_of, membership
 from leaklint.flow.events import Release
 from leaklint.flow.machine import Arguments, Context
@@ -43,8 +43,7 @@ def note_call(callee: Value, arguments: Arguments, node: ir.Node, state: State, 
     """A call may be of an entry's `close`, get the entry's value to close it, or get the method to call it later."""
     method, receiver = _bound(callee)
     if method is not None and is_ending(method):
-        # `agent.stop_job(job)` is the end of the job.
-        if receiver is not None and not (arguments.positional and names_what_it_ends(method)):
+        if receiver is not None and not _is_of_its_argument(method, arguments):
             _release(receiver, method, node.at, state, context)
         for value in arguments.everything():
             _release(value, method, node.at, state, context, is_given=True)
@@ -55,6 +54,13 @@ def note_call(callee: Value, arguments: Arguments, node: ir.Node, state: State, 
         later, owner = _bound(value)
         if later is not None and owner is not None and is_ending(later):
             _release(owner, later, node.at, state, context)
+
+
+def _is_of_its_argument(method: str, arguments: Arguments) -> bool:
+    """Whether a call ends what it is given: `agent.stop_job(job)`, `topic.unsubscribe(subscription)`."""
+    if method in ENDING_METHODS or not arguments.positional:
+        return False
+    return names_what_it_ends(method) or any(isinstance(one, Allocated | Result) for one in arguments.positional)
 
 
 def note_with(manager: Value, at: Span, state: State, context: Context) -> None:

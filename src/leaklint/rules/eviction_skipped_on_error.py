@@ -343,7 +343,9 @@ def _waited_for(evidence: Evidence, parts: tuple[Value, ...], held: Held) -> boo
     if first is None or not is_waited_for(parts, first.subjects):
         return False
     routine = evidence.outline.routines.get(first.place.function)
-    return first.waits or routine is None or not routine.function.is_async
+    # Of an object that holds what is waited for, many methods may raise that do not wait.
+    own = tuple(part for part in parts if _is_made_for_waiting(part))
+    return first.waits or ((routine is None or not routine.function.is_async) and is_waited_for(own, first.subjects))
 
 
 def _left_by_an_exception(evidence: Evidence, story: Story, removal: Removal) -> Held | None:
