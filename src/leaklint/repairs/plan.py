@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from leaklint.repairs.evict_beside_end import plans_for_a_kept_entry
 from leaklint.repairs.evict_in_finally import plans_for_a_skipped_eviction
 from leaklint.repairs.evict_the_right_key import plans_for_a_wrong_key
+from leaklint.repairs.hold_the_lock import plans_for_an_unlocked_eviction
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.track_keys import plans_for_derived_keys
@@ -22,6 +23,7 @@ _PLANNERS: dict[str, Callable[[Intent], Iterator[Plan | Refusal]]] = {
     "LKL103": plans_for_a_skipped_eviction,
     "LKL104": plans_for_a_wrong_key,
     "LKL106": plans_for_a_kept_entry,
+    "LKL203": plans_for_an_unlocked_eviction,
 }
 
 _REASONS = {
@@ -30,7 +32,6 @@ _REASONS = {
     "LKL201": "nothing in this code evicts such an entry; when it may go is for you to say",
     "LKL202": "the keys are best tracked beside the line that builds them, or in a mapping of their own; which, is for "
     "you to say",
-    "LKL203": "taking the lock here could wait for ever if a caller holds it already, which cannot be seen from here",
     "LKL204": "whether anybody still uses the evicted value cannot be seen from here",
 }
 """Why the findings of a rule are left to the author."""
