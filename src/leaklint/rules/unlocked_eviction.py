@@ -70,11 +70,11 @@ class Pool:
 ## Repair
 
 Unsafe: the eviction goes into a `with` as the guarded places have it, together with the look that it goes by
-(`if key in cache:`); what is done with the evicted value stays outside. Under an `asyncio` lock all from the look to the
-eviction goes in, for the function waits in between. A caller that cannot be seen may hold the lock already, and if it
-is not reentrant would then wait for itself. No repair is made where a caller in sight may hold it, where the function is
-handed on to be called by others, where too much stands between look and eviction, and where the lock does not go by
-the same name.
+(`if key in cache:`); what is done with the evicted value stays outside. Under an `asyncio` lock all from the look to
+the eviction goes in, for the function waits in between. A caller that cannot be seen may hold the lock already, and if
+it is not reentrant would then wait for itself. No repair is made where a caller in sight may hold it, where the
+function is handed on to be called by others, where too much stands between look and eviction, and where the lock does
+not go by the same name.
 
 ## A real one
 
