@@ -104,7 +104,7 @@ def built_type(lock: Value, evidence: Evidence) -> str | None:
     """What the attribute or global is built as, if the module says so: `threading.Lock`."""
     match lock:
         case Field(base=Instance(class_name=owner), name=name):
-            classes = [evidence.outline.classes[relative] for relative in _relatives(owner, evidence)]
+            classes = [evidence.outline.classes[relative] for relative in relatives(owner, evidence)]
             return next((blueprint.types[name] for blueprint in classes if name in blueprint.types), None)
         case Global(name=name):
             return evidence.outline.types.get(name)
@@ -112,7 +112,7 @@ def built_type(lock: Value, evidence: Evidence) -> str | None:
             return None
 
 
-def _relatives(owner: str, evidence: Evidence) -> list[str]:
+def relatives(owner: str, evidence: Evidence) -> list[str]:
     """The class, its bases and its subclasses."""
     outline = evidence.outline
     above = [blueprint.name for blueprint in ancestry(outline, owner)]
@@ -124,7 +124,7 @@ def is_asynchronous(lock: Value, evidence: Evidence) -> bool:
     name = cache_name(lock)
     classes: list[str | None] = [*evidence.outline.classes, None]
     if isinstance(lock, Field) and isinstance(lock.base, Instance):
-        classes = [*_relatives(lock.base.class_name, evidence)]
+        classes = [*relatives(lock.base.class_name, evidence)]
     return any(
         isinstance(node, ir.With) and node.is_async and any(last_part(item.context) == name for item in node.items)
         for routine in evidence.outline.routines.values()

@@ -66,17 +66,23 @@ def may_take(layout: Layout, statement: ir.Statement, lock_name: str) -> bool:
 @functools.lru_cache(maxsize=2)
 def _read(layout: Layout) -> _Calls:
     """Read a file once for all repairs of it."""
-    found = _Calls({}, {}, {}, {})
-    called, plain = set[int](), set[str]()
+    found, plain = _Calls({}, {}, {}, {}), set[str]()
     for function in (node for node in below(layout.module) if isinstance(node, ir.Function)):
         if _is_no_method(function):
             plain.add(function.name)
         for node in in_scope(function):
-            name = _called_here(node)
-            if name is not None:
+            if (name := _called_here(node)) is not None:
                 found.callers.setdefault(name, set()).add(function.name)
             if isinstance(node, ir.Name | ir.Attribute) and (word := last_part(node)) is not None:
                 found.takers.setdefault(word, set()).add(function.name)
+    _add_surroundings(found, layout, plain)
+    return found
+
+
+def _add_surroundings(found: _Calls, layout: Layout, plain: set[str]) -> None:
+    """Add what is held where, and who is handed on; `plain` are the functions that are no methods."""
+    called: set[int] = set()
+    # Outer nodes come first: a call before the name that it calls.
     for node in below(layout.module):
         match node:
             case ir.Call():
@@ -90,7 +96,6 @@ def _read(layout: Layout) -> _Calls:
                 found.handed_on[name] = node.at.line
             case ir.Attribute(value=ir.Name(), name=name) if id(node) not in called:
                 found.handed_on[name] = node.at.line
-    return found
 
 
 def _is_no_method(function: ir.Function) -> bool:
