@@ -301,7 +301,10 @@ def test_another_file_that_names_the_container_has_it_left(tmp_path: Path) -> No
     path = tmp_path / "states.py"
     path.write_text(MODULE)
     other = tmp_path / "other.py"
-    for text, reason in (("import states\n", None), ("import states\nprint(states._STATES.get(1))\n", "another file names")):
+    for text, reason in (
+        ("import states\n", None),
+        ("import states\nprint(states._STATES.get(1))\n", "another file names"),
+    ):
         other.write_text(text)
         (finding,) = analyze.check(decode(str(path), path.read_bytes()), project=Project()).findings
         assert finding.code == "LKL107"
