@@ -204,7 +204,7 @@ class Workshop:
     def _is_better(self, after: Analysis, group: Sequence[Draft]) -> bool:
         """Whether the reports are gone and no other has come; an analysis that saw less proves nothing."""
         allowed = self._kinds - kinds(draft.report for draft in group)
-        saw_as_much = len(after.evidence.walks) >= len(self._analysis.evidence.walks)
+        saw_as_much = len(after.evidence.walks) >= _walks_that_stay(self._analysis, group)
         matched = _matched(after) if any(draft.plan.needs_match for draft in group) else set()
         matches = all(_inserted(draft.report.story) in matched for draft in group if draft.plan.needs_match)
         is_new = self._begins(after, allowed)
@@ -290,6 +290,14 @@ def _evicts_ended(after: Analysis, group: Sequence[Draft]) -> bool:
             if any(release.place.function == draft.report.place.function for release in kept):
                 return False
     return True
+
+
+def _walks_that_stay(before: Analysis, group: Sequence[Draft]) -> int:
+    """How many walks there must be again: those that only saw a container which becomes a weak mapping may go."""
+    weak = {draft.report.story.insertion.cache for draft in group if draft.plan.makes_weak}
+    walks = before.evidence.walks
+    seen = [{access.cache for accesses in (walk.insertions, walk.evictions) for access in accesses} for walk in walks]
+    return sum(not caches or not caches <= weak for caches in seen)
 
 
 def _matched(after: Analysis) -> set[tuple[str, str, str]]:

@@ -71,6 +71,15 @@ def wrap_in_try(
 
     Of two such wraps the one around more statements is the outer one, whatever their order.
     """
+    return _wrapped(draft, first, last, "try:", [clause, *_one_level_in(lines)])
+
+
+def wrap_in_with(draft: Draft, first: ir.Statement, last: ir.Statement, header: str) -> Draft:
+    """Put the header of a `with` above the siblings `first` to `last`, and re-indent them."""
+    return _wrapped(draft, first, last, header, ())
+
+
+def _wrapped(draft: Draft, first: ir.Statement, last: ir.Statement, header: str, closing_lines: Sequence[str]) -> Draft:
     layout = draft.layout
     _require_wrappable(draft, first, last)
     draft = isolate(isolate(draft, first), last)
@@ -81,9 +90,8 @@ def wrap_in_try(
         msgspec.structs.replace(one, other=two.start) for one, two in ((opening, closing), (closing, opening))
     )
     draft = shift_rows(draft, head, foot, unit)
-    rows = new_rows(layout, closing, unit, indent, [clause, *_one_level_in(lines)])
-    draft = insert_rows(draft, foot + 1, rows)
-    draft = insert_rows(draft, head, new_rows(layout, opening, unit, indent, ["try:"]))
+    draft = insert_rows(draft, foot + 1, new_rows(layout, closing, unit, indent, closing_lines))
+    draft = insert_rows(draft, head, new_rows(layout, opening, unit, indent, [header]))
     return msgspec.structs.replace(draft, wraps=(*draft.wraps, (first.at, last.at)))
 
 

@@ -42,6 +42,14 @@ class WrapInTry(msgspec.Struct, frozen=True):
     clause: str = "finally:"
 
 
+class WrapInWith(msgspec.Struct, frozen=True):
+    """A `with` statement's `header` above the siblings from `first` to `last`, which are put into it."""
+
+    first: ir.Statement
+    last: ir.Statement
+    header: str
+
+
 class AddFinally(msgspec.Struct, frozen=True):
     """A `finally:` for a `try` that has none."""
 
@@ -139,6 +147,7 @@ Change: TypeAlias = (
     InsertBefore
     | InsertAfter
     | WrapInTry
+    | WrapInWith
     | AddFinally
     | ExtendFinally
     | FinallyFrom

@@ -27,6 +27,8 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     """Why it may change what the code does, in a sentence without a full stop; None if it is safe."""
     needs_match: bool = False
     """Whether the analysis must see that the new eviction is of the inserted key; else the code itself shows it."""
+    makes_weak: bool = False
+    """Whether the container becomes one whose entries go by themselves, so that no walk is begun for it any more."""
     dropped: tuple[str, ...] = ()
     """Expressions that are taken out with the strings in them."""
 

@@ -101,7 +101,7 @@ def lines_in(layout: Layout, mirror: Mirror, function: ir.Function, key: str, ca
     is_elsewhere = mirror.function is not function
     if is_elsewhere:
         for name in sorted(names_in_cleanup(layout, whole)):
-            _require_same_meaning(layout, name, mirror.function, function, calls)
+            require_same_meaning(layout, name, mirror.function, function, calls)
     awaits = any(isinstance(node, ir.Await) for statement in whole.statements for node in below(statement))
     if awaits and not function.is_async:
         raise RefusedError("the cleanup awaits, which the function that builds the keys cannot")
@@ -131,11 +131,11 @@ def locks_to_take(
             raise RefusedError("the lock is taken with `async with`, which the function that builds the keys cannot do")
         if mirror.function is not function:
             root = re.split(r"[.:\s]", header.partition("with ")[2])[0]
-            _require_same_meaning(layout, root, mirror.function, function, calls)
+            require_same_meaning(layout, root, mirror.function, function, calls)
     return taken
 
 
-def _require_same_meaning(layout: Layout, name: str, there: ir.Function, here: ir.Function, calls: Stack) -> None:
+def require_same_meaning(layout: Layout, name: str, there: ir.Function, here: ir.Function, calls: Stack) -> None:
     """Raise RefusedError unless a name means the same in two functions."""
     is_module_wide = name in layout.names or hasattr(builtins, name)
     if is_module_wide and name not in _locals(here):

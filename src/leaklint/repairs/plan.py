@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from leaklint.repairs.evict_beside_end import plans_for_a_kept_entry
 from leaklint.repairs.evict_in_finally import plans_for_a_skipped_eviction
 from leaklint.repairs.evict_the_right_key import plans_for_a_wrong_key
+from leaklint.repairs.hold_the_lock import plans_for_an_unlocked_eviction
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.refusal import Refusal, RefusedError
 from leaklint.repairs.track_keys import plans_for_derived_keys
+from leaklint.repairs.track_scanned import plans_for_a_scan
+from leaklint.repairs.weak_keys import plans_for_a_fresh_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,15 +25,14 @@ _PLANNERS: dict[str, Callable[[Intent], Iterator[Plan | Refusal]]] = {
     "LKL103": plans_for_a_skipped_eviction,
     "LKL104": plans_for_a_wrong_key,
     "LKL106": plans_for_a_kept_entry,
+    "LKL107": plans_for_a_fresh_key,
+    "LKL202": plans_for_a_scan,
+    "LKL203": plans_for_an_unlocked_eviction,
 }
 
 _REASONS = {
     "LKL105": "whether the forgotten entry goes with its sibling is for you to say; the advice shows where",
-    "LKL107": "nothing in this code evicts such an entry; when it may go is for you to say",
     "LKL201": "nothing in this code evicts such an entry; when it may go is for you to say",
-    "LKL202": "the keys are best tracked beside the line that builds them, or in a mapping of their own; which, is for "
-    "you to say",
-    "LKL203": "taking the lock here could wait for ever if a caller holds it already, which cannot be seen from here",
     "LKL204": "whether anybody still uses the evicted value cannot be seen from here",
 }
 """Why the findings of a rule are left to the author."""

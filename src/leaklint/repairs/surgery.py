@@ -23,6 +23,7 @@ from leaklint.repairs.changes import (
     ReplaceStatement,
     StretchTry,
     WrapInTry,
+    WrapInWith,
 )
 from leaklint.repairs.draft import Draft, render, start_draft
 from leaklint.repairs.find import statement_around
@@ -84,8 +85,8 @@ def _apply(draft: Draft, change: Change) -> Draft:
             return blocks.insert_before(draft, statement, lines, above_comments)
         case InsertAfter(statement, lines):
             return blocks.insert_after(draft, statement, lines)
-        case WrapInTry(first, last, lines, clause):
-            return blocks.wrap_in_try(draft, first, last, lines, clause)
+        case WrapInTry() | WrapInWith():
+            return _put_around(draft, change)
         case AddFinally(statement, lines):
             return blocks.add_finally(draft, statement, lines)
         case ExtendFinally(statement, lines, at_start):
@@ -102,3 +103,11 @@ def _apply(draft: Draft, change: Change) -> Draft:
             return expressions.hoist(draft, statement, expression, name)
         case ComprehensionToLoop():
             return loops.comprehension_to_loop(draft, change)
+
+
+def _put_around(draft: Draft, change: WrapInTry | WrapInWith) -> Draft:
+    match change:
+        case WrapInTry(first, last, lines, clause):
+            return blocks.wrap_in_try(draft, first, last, lines, clause)
+        case WrapInWith(first, last, header):
+            return blocks.wrap_in_with(draft, first, last, header)

@@ -56,8 +56,11 @@ class Jobs:
 
 ## Repair
 
-None: when the entry may go is the author's to say. For keys made by `id(obj)` a `weakref.WeakKeyDictionary` keyed by
-the object itself mostly does.
+None where the key is a number or a token: when the entry may go is the author's to say. Unsafe where it is made by
+`id(obj)`: the mapping becomes a `weakref.WeakKeyDictionary` keyed by the object itself, wherever the file uses it. The
+objects must be hashable, compare by identity and be weakly referable, and no value may hold its object. No repair is
+made where one is seen that does, where a use has another key or goes through the keys, where an annotation says what
+keys there are, or where another file names the container.
 
 ## A real one
 

@@ -71,8 +71,8 @@ class Transform:
 
 ## Repair
 
-None: where the keys could be tracked is the author's to say. Keep them in a list beside the line that builds them, or
-keep the entries of one operation in a mapping of their own (`cache[state_id][index]`), which one eviction takes out.
+Unsafe, where one function builds the keys and scans for the beginning that it builds them with: a list of them takes
+the scan's place. Else none; a mapping for each operation (`cache[state_id][index]`), evicted as a whole, may do.
 
 ## A real one
 

@@ -69,8 +69,12 @@ class Pool:
 
 ## Repair
 
-None: a lock that is not reentrant and is already held by an unseen caller would stop the program for good. Hold the
-lock around the eviction, and close the evicted value after the lock is free again.
+Unsafe: the eviction goes into a `with` as the guarded places have it, together with the look that it goes by
+(`if key in cache:`); what is done with the evicted value stays outside. Under an `asyncio` lock all from the look to
+the eviction goes in, for the function waits in between. A caller that cannot be seen may hold the lock already, and if
+it is not reentrant would then wait for itself. No repair is made where a caller in sight may hold it, where the
+function is handed on to be called by others, where too much stands between look and eviction, and where the lock does
+not go by the same name.
 
 ## A real one
 
@@ -85,48 +89,39 @@ and deletes it in `__delitem__` without: between test and deletion that is a `Ke
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-
-import msgspec
+from collections.abc import Iterable
 
 from leaklint import ir
 from leaklint.evidence import Evidence
 from leaklint.flow.events import Eviction, Insertion, Place
+from leaklint.guarding import (
+    LOCK_WORDS,
+    Site,
+    functions_on_the_way,
+    guarding_lock,
+    is_asynchronous,
+    shared_sites,
+    sites_of,
+)
 from leaklint.ir_walk import in_scope, last_part
-from leaklint.outline import Routine, ancestry, heirs, label_of
+from leaklint.outline import Routine, label_of
 from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name
 from leaklint.stories import Story
 from leaklint.telling import code, eviction_words
-from leaklint.usage import SHUTDOWN_NAMES
-from leaklint.values import Field, Global, Instance, Value, spell
+from leaklint.values import Value, spell
 
 LEAST = 2
 """Accesses under a lock that show that it guards the cache."""
-LOCK_TYPES = frozenset({"Condition", "Lock", "RLock"})
-_LOCK_WORDS = frozenset("cond condition cv guard lock locked locks mutex rlock synchronized".split())
-_BEGINNING_NAMES = frozenset("configure init initialize reset setup start".split())
 _QUIET_MANAGERS = frozenset("closing nullcontext open redirect_stderr redirect_stdout suppress".split())
-
-
-class Site(msgspec.Struct, frozen=True):
-    """A place that inserts or evicts, with every way that the walks came there."""
-
-    place: Place
-    accesses: tuple[Insertion | Eviction, ...]
-
-    def is_guarded_by(self, lock: Value) -> bool:
-        """Whether every way to it holds the lock."""
-        return all(lock in access.locks for access in self.accesses)
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
     """Evictions without the lock that is held at most other insertions and evictions."""
     told: set[Place] = set()
     for story in evidence.first_stories.values():
-        sites = [site for site in _sites(evidence, story.insertion.cache) if not _is_alone(site, evidence)]
-        lock = _guarding_lock(sites, evidence)
+        sites = shared_sites(evidence, story.insertion.cache)
+        lock = guarding_lock(sites, evidence)
         if lock is None:
             continue
         guarded = [site for site in sites if site.is_guarded_by(lock)]
@@ -141,86 +136,6 @@ def check(evidence: Evidence) -> Iterable[Report]:
                 yield _report(evidence, story, eviction, lock, guarded)
 
 
-def _sites(evidence: Evidence, cache: Value) -> list[Site]:
-    found: dict[Place, list[Insertion | Eviction]] = {}
-    for access in evidence.accesses.may_be(cache):
-        found.setdefault(access.place, []).append(access)
-    return [Site(place, tuple(accesses)) for place, accesses in found.items()]
-
-
-def _is_alone(site: Site, evidence: Evidence) -> bool:
-    """Whether nobody else can be there: a constructor, a shutdown, a start, a child process after `fork`."""
-    return any(_is_lonely(name, access) for access in site.accesses for name in _functions(access))
-
-
-def _functions(access: Insertion | Eviction) -> Iterator[str]:
-    return (place.function for place in (*access.stack, access.place))
-
-
-def _is_lonely(function: str, access: Insertion | Eviction) -> bool:
-    name = _short(function)
-    words = set(name.split("_"))
-    takes_all = "all" in words or (isinstance(access, Eviction) and access.key is None)
-    if _is_protocol(function):
-        return True
-    is_ending = name in SHUTDOWN_NAMES or (takes_all and not words.isdisjoint(SHUTDOWN_NAMES))
-    return is_ending or name.partition("_")[0] in _BEGINNING_NAMES or not words.isdisjoint({"fork", "test", "testing"})
-
-
-def _is_protocol(function: str) -> bool:
-    """Whether Python itself calls the method when an object begins or ends: `__setstate__`, `__enter__`."""
-    name = function.partition("@")[0].rpartition(".")[2]
-    return name.startswith("__") and name.endswith("__") and not name.endswith("item__") and name != "__call__"
-
-
-def _short(function: str) -> str:
-    return function.rpartition(":")[2].partition("@")[0].rpartition(".")[2].strip("_")
-
-
-def _guarding_lock(sites: list[Site], evidence: Evidence) -> Value | None:
-    """The lock that guards the most of the sites and every insertion: one that also guards some is something else's."""
-    held = Counter(lock for site in sites for lock in _locks_at(site) if _is_lock(lock, evidence))
-    inserting = [site for site in sites if isinstance(site.accesses[0], Insertion)]
-    for lock, _ in held.most_common(1):
-        if inserting and all(site.is_guarded_by(lock) for site in inserting):
-            return lock
-    return None
-
-
-def _locks_at(site: Site) -> set[Value]:
-    return {lock for lock in site.accesses[0].locks if site.is_guarded_by(lock)}
-
-
-def _is_lock(manager: Value, evidence: Evidence) -> bool:
-    """Whether the value is one lock for the whole cache: an attribute or a global that is built or called so."""
-    match manager:
-        case Field(base=Instance(), name=name) | Global(name=name):
-            built = _built_type(manager, evidence)
-            is_called_so = not _LOCK_WORDS.isdisjoint(name.lower().split("_"))
-            return built.rpartition(".")[2] in LOCK_TYPES if built is not None else is_called_so
-        case _:
-            return False
-
-
-def _built_type(lock: Value, evidence: Evidence) -> str | None:
-    """What the attribute or global is built as, if the module says so: `threading.Lock`."""
-    match lock:
-        case Field(base=Instance(class_name=owner), name=name):
-            classes = [evidence.outline.classes[relative] for relative in _relatives(owner, evidence)]
-            return next((blueprint.types[name] for blueprint in classes if name in blueprint.types), None)
-        case Global(name=name):
-            return evidence.outline.types.get(name)
-        case _:
-            return None
-
-
-def _relatives(owner: str, evidence: Evidence) -> list[str]:
-    """The class, its bases and its subclasses."""
-    outline = evidence.outline
-    above = [blueprint.name for blueprint in ancestry(outline, owner)]
-    return list(dict.fromkeys((*above, *heirs(outline, owner))))
-
-
 def _is_at_fault(site: Site, lock: Value, evidence: Evidence) -> bool:
     """Whether no way to the eviction holds this lock, or anything that may be one."""
     if label_of(site.place.function):
@@ -231,10 +146,10 @@ def _is_at_fault(site: Site, lock: Value, evidence: Evidence) -> bool:
             return False
         if any(_may_lock(manager, evidence) for manager in access.locks):
             return False
-        routines = [evidence.outline.routines.get(name) for name in _functions(access)]
+        routines = [evidence.outline.routines.get(name) for name in functions_on_the_way(access)]
         if any(routine is not None and _takes_the_lock_itself(routine, lock) for routine in routines):
             return False
-    if _is_asynchronous(lock, evidence):
+    if is_asynchronous(lock, evidence):
         return _waits_before(site, evidence)
     return True
 
@@ -253,23 +168,9 @@ def _may_lock(manager: Value, evidence: Evidence) -> bool:
 def _takes_the_lock_itself(routine: Routine, lock: Value) -> bool:
     """Whether the routine calls `lock.acquire()`, is decorated to hold it, or says by its name that its caller does."""
     words = {part for name in (*routine.decorations, routine.function.name) for part in name.lower().split("_")}
-    if not words.isdisjoint(_LOCK_WORDS | {"unlocked", "nolock", "unsafe", "synchronised"}):
+    if not words.isdisjoint(LOCK_WORDS | {"unlocked", "nolock", "unsafe", "synchronised"}):
         return True
     return any(isinstance(node, ir.Attribute) and node.name == "acquire" for node in routine.nodes)
-
-
-def _is_asynchronous(lock: Value, evidence: Evidence) -> bool:
-    """Whether some `async with` takes the lock, in the class that it belongs to."""
-    name = cache_name(lock)
-    classes: list[str | None] = [*evidence.outline.classes, None]
-    if isinstance(lock, Field) and isinstance(lock.base, Instance):
-        classes = [*_relatives(lock.base.class_name, evidence)]
-    return any(
-        isinstance(node, ir.With) and node.is_async and any(last_part(item.context) == name for item in node.items)
-        for routine in evidence.outline.routines.values()
-        if routine.class_name in classes
-        for node in routine.nodes
-    )
 
 
 def _waits_before(site: Site, evidence: Evidence) -> bool:
@@ -292,7 +193,7 @@ def _waits_before(site: Site, evidence: Evidence) -> bool:
 def _guarded_reads(evidence: Evidence, cache: Value, lock: Value) -> int:
     """How many `with` blocks of the lock mention the cache without inserting or evicting."""
     name, lock_name = cache_name(cache), cache_name(lock)
-    changing = {site.place.at for site in _sites(evidence, cache)}
+    changing = {site.place.at for site in sites_of(evidence, cache)}
     count = 0
     for routine in evidence.outline.routines.values():
         for node in routine.nodes:
