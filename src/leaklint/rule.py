@@ -31,6 +31,8 @@ class Report(msgspec.Struct, frozen=True):
     trace: tuple[Note, ...]
     eviction: Eviction | None = None
     """The eviction that shows the author's intent."""
+    evictions: tuple[Eviction, ...] = ()
+    """All that show it, where each is a place for the repair."""
 
 
 class Rule(msgspec.Struct, frozen=True):

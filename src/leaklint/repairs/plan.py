@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from leaklint.repairs.evict_beside_end import plans_for_a_kept_entry
 from leaklint.repairs.evict_in_finally import plans_for_a_skipped_eviction
+from leaklint.repairs.evict_the_forgotten import plans_for_a_forgotten_sibling
 from leaklint.repairs.evict_the_right_key import plans_for_a_wrong_key
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.refusal import Refusal, RefusedError
@@ -21,11 +22,11 @@ _PLANNERS: dict[str, Callable[[Intent], Iterator[Plan | Refusal]]] = {
     "LKL102": plans_for_a_skipped_eviction,
     "LKL103": plans_for_a_skipped_eviction,
     "LKL104": plans_for_a_wrong_key,
+    "LKL105": plans_for_a_forgotten_sibling,
     "LKL106": plans_for_a_kept_entry,
 }
 
 _REASONS = {
-    "LKL105": "whether the forgotten entry goes with its sibling is for you to say; the advice shows where",
     "LKL107": "nothing in this code evicts such an entry; when it may go is for you to say",
     "LKL201": "nothing in this code evicts such an entry; when it may go is for you to say",
     "LKL202": "the keys are best tracked beside the line that builds them, or in a mapping of their own; which, is for "
