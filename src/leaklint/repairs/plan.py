@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leaklint.repairs.close_the_evicted import plans_for_a_dropped_value
 from leaklint.repairs.evict_beside_end import plans_for_a_kept_entry
 from leaklint.repairs.evict_in_finally import plans_for_a_skipped_eviction
 from leaklint.repairs.evict_the_forgotten import plans_for_a_forgotten_sibling
@@ -24,6 +25,7 @@ _PLANNERS: dict[str, Callable[[Intent], Iterator[Plan | Refusal]]] = {
     "LKL104": plans_for_a_wrong_key,
     "LKL105": plans_for_a_forgotten_sibling,
     "LKL106": plans_for_a_kept_entry,
+    "LKL204": plans_for_a_dropped_value,
 }
 
 _REASONS = {
@@ -32,7 +34,6 @@ _REASONS = {
     "LKL202": "the keys are best tracked beside the line that builds them, or in a mapping of their own; which, is for "
     "you to say",
     "LKL203": "taking the lock here could wait for ever if a caller holds it already, which cannot be seen from here",
-    "LKL204": "whether anybody still uses the evicted value cannot be seen from here",
 }
 """Why the findings of a rule are left to the author."""
 
