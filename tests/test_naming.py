@@ -7,7 +7,7 @@ from repairing import laid_out
 
 from leaklint import ir
 from leaklint.ir_walk import below
-from leaklint.repairs.naming import free_name, loop_name, plural, tracking_name
+from leaklint.repairs.naming import free_name, loop_name, plural, singular, tracking_name
 
 TAKEN = """\
 import os.path as imported, package.module
@@ -112,6 +112,18 @@ def test_a_tracking_list_is_named_after_its_keys(key: str | None, base: str | No
 )
 def test_plurals(word: str, words: str) -> None:
     assert plural(word) == words
+
+
+@pytest.mark.parametrize(
+    "word", ["client", "entry", "box", "process", "branch", "cache", "client_id", "bus", "file_size"]
+)
+def test_singulars(word: str) -> None:
+    assert singular(plural(word)) == word
+
+
+@pytest.mark.parametrize("word", ["status", "address", "before", "agent_cache", "axis", "as", ""])
+def test_what_is_no_plural_has_no_singular(word: str) -> None:
+    assert singular(word) is None
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,8 @@ class Workshop:
             yield layout
             return
         try:
-            for plan in plans(Intent(layout, self._analysis.evidence, report)):
+            beside = tuple(other for _, other in self._analysis.reports)
+            for plan in plans(Intent(layout, self._analysis.evidence, report, beside)):
                 edits = combine(layout, plan.changes) if isinstance(plan, Plan) else plan
                 if isinstance(edits, Refusal):
                     yield edits

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from leaklint.evidence import Evidence
-from leaklint.flow.events import Eviction, Place
+from leaklint.flow.events import Eviction, Place, Release
 from leaklint.stories import Story
 
 
@@ -31,6 +31,10 @@ class Report(msgspec.Struct, frozen=True):
     trace: tuple[Note, ...]
     eviction: Eviction | None = None
     """The eviction that shows the author's intent."""
+    evictions: tuple[Eviction, ...] = ()
+    """All that show it, where each is a place for the repair."""
+    release: Release | None = None
+    """The end of a value that shows how the code ends such values."""
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent.parent / "fixtures"
 FIXED = FOLDER / "fixed"
+FIXED_UNSAFELY = FOLDER / "fixed_unsafely"
 
 _NEEDS_PYTHON = re.compile(r'"""[^"]*\(Python 3\.(?P<minor>\d+)\)')
 
@@ -59,6 +60,22 @@ def repaired(path: Path) -> Repaired:
 def repaired_of(data: bytes, path: str = "fixture.py") -> Repaired:
     """Some bytes after all safe repairs."""
     return repair(decode(path, data), lambda finding: True)
+
+
+@functools.cache
+def repaired_unsafely(path: Path) -> Repaired:
+    """A fixture after all repairs of its own rule, the unsafe ones included."""
+    return repaired_unsafely_of(path.read_bytes(), path)
+
+
+def repaired_unsafely_of(data: bytes, path: Path) -> Repaired:
+    """Some bytes after all repairs of the rule that the fixture at `path` is about."""
+    return repair(decode(str(path), data), lambda finding: finding.code == rule_of(path), unsafe=True)
+
+
+def rule_of(path: Path) -> str:
+    """The code of the rule that a fixture is about, by its name."""
+    return path.stem.partition("_")[0].upper()
 
 
 def places(findings: tuple[Finding, ...]) -> tuple[Place, ...]:

@@ -7,12 +7,25 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
-from laws.fixtures import FIXED, FIXTURES, every_fixture, repaired, repaired_of, report, report_of
+from laws.fixtures import (
+    FIXED,
+    FIXED_UNSAFELY,
+    FIXTURES,
+    every_fixture,
+    repaired,
+    repaired_of,
+    repaired_unsafely,
+    repaired_unsafely_of,
+    report,
+    report_of,
+    rule_of,
+)
 from leaklint.analyze import repair
 from leaklint.source import decode
 
@@ -24,6 +37,11 @@ if TYPE_CHECKING:
 
 
 UPDATE = os.environ.get("LEAKLINT_UPDATE_GOLDEN") == "1"
+UNSAFE_ONLY = ("LKL105", "LKL204")
+"""Rules all of whose repairs are unsafe."""
+every_unsafe_fixture = pytest.mark.parametrize(
+    "path", [path for path in FIXTURES if rule_of(path) in UNSAFE_ONLY], ids=lambda path: path.stem
+)
 BOM = b"\xef\xbb\xbf"
 
 
@@ -123,6 +141,45 @@ def test_byte_order_mark_and_missing_final_newline_stay(path: Path) -> None:
     bare = path.read_bytes().rstrip(b"\n")
     outcome = repaired_of(BOM + bare, str(path))
     assert outcome.data == BOM + repaired(path).data.rstrip(b"\n")
+
+
+@every_unsafe_fixture
+def test_the_unsafely_repaired_file_is_the_golden_one(path: Path) -> None:
+    golden, data = FIXED_UNSAFELY / path.name, repaired_unsafely(path).data
+    if UPDATE:
+        _write_golden(golden, data, is_changed=data != path.read_bytes())
+    assert golden.exists() == bool(repaired_unsafely(path).fixed)
+    assert data == (golden.read_bytes() if golden.exists() else path.read_bytes())
+
+
+def test_each_unsafe_golden_file_has_its_fixture() -> None:
+    assert {path.name for path in FIXED_UNSAFELY.glob("*")} <= {path.name for path in FIXTURES}
+
+
+@every_unsafe_fixture
+def test_repairs_of_rules_that_have_no_safe_one_are_unsafe_and_say_why(path: Path) -> None:
+    for finding in report(path).findings:
+        if finding.code == rule_of(path) and finding.fix is not None:
+            assert finding.fix.safety == "unsafe"
+            assert finding.fix.risk
+
+
+@every_unsafe_fixture
+def test_the_unsafely_repaired_file_is_clean_of_that_and_repairing_twice_is_repairing_once(path: Path) -> None:
+    outcome = repaired_unsafely(path)
+    compile(ast.parse(outcome.data), path.name, "exec")
+    assert _kinds(report_of(outcome.data, str(path)).findings) == _kinds(outcome.left)
+    again = repaired_unsafely_of(outcome.data, path)
+    assert again.data == outcome.data
+    assert not again.fixed
+
+
+@every_unsafe_fixture
+def test_an_unsafe_repair_keeps_comments_and_carriage_returns(path: Path) -> None:
+    outcome, old = repaired_unsafely(path), path.read_bytes()
+    assert Counter(re.findall(rb"#.*", old)) == Counter(re.findall(rb"#.*", outcome.data))
+    with_carriage_returns = repaired_unsafely_of(old.replace(b"\n", b"\r\n"), path)
+    assert with_carriage_returns.data == outcome.data.replace(b"\n", b"\r\n")
 
 
 def _write_golden(golden: Path, data: bytes, *, is_changed: bool) -> None:

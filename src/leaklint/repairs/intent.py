@@ -17,6 +17,8 @@ class Intent(msgspec.Struct, frozen=True, eq=False):
     layout: Layout
     evidence: Evidence
     report: Report
+    beside: tuple[Report, ...] = ()
+    """All reports of the file."""
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):

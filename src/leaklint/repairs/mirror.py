@@ -86,7 +86,12 @@ def _helper_call(layout: Layout, inner: Cleanup, span: Span, frames: Sequence[ir
 
 def named_as_locks(headers: Sequence[str]) -> tuple[str, ...]:
     """Return the `with` headers whose names say that they are locks."""
-    return tuple(header for header in headers if _LOCK_NAME.search(header.rpartition(".")[2].rstrip(":")))
+    return tuple(header for header in headers if is_named_as_lock(header.rpartition(".")[2].rstrip(":")))
+
+
+def is_named_as_lock(word: str) -> bool:
+    """Whether a word says that what goes by it is a lock."""
+    return _LOCK_NAME.search(word) is not None
 
 
 def lines_in(layout: Layout, mirror: Mirror, function: ir.Function, key: str, calls: Stack) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from leaklint.ir_walk import below, in_scope
 
 _RESERVED = frozenset([*keyword.kwlist, *keyword.softkwlist, *dir(builtins)])
 _SIBILANTS = ("s", "x", "z", "ch", "sh")
+_SHORTEST_PLURAL = 4
 
 
 def free_name(wanted: str, function: ir.Function | None, module_wide: AbstractSet[str]) -> str:
@@ -69,6 +70,16 @@ def plural(word: str) -> str:
     if word.endswith(_SIBILANTS):
         return word + "es"
     return word + "s"
+
+
+def singular(word: str) -> str | None:
+    """Put an identifier's last word in the singular: `entries` → `entry`; None where it is no plural, as `status`."""
+    if word.endswith(("ss", "us", "is")) or not word.endswith("s") or len(word) < _SHORTEST_PLURAL:
+        return None
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    is_longer = word.endswith(("sses", "shes", "xes", "buses", "tuses", "ches")) and not word.endswith("aches")
+    return word[:-2] if is_longer else word[:-1]
 
 
 def loop_name(key_variable: str | None, function: ir.Function, module_wide: AbstractSet[str]) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leaklint.repairs.close_the_evicted import plans_for_a_dropped_value
 from leaklint.repairs.evict_beside_end import plans_for_a_kept_entry
 from leaklint.repairs.evict_in_finally import plans_for_a_skipped_eviction
+from leaklint.repairs.evict_the_forgotten import plans_for_a_forgotten_sibling
 from leaklint.repairs.evict_the_right_key import plans_for_a_wrong_key
 from leaklint.repairs.hold_the_lock import plans_for_an_unlocked_eviction
 from leaklint.repairs.intent import Intent, Plan
@@ -24,16 +26,16 @@ _PLANNERS: dict[str, Callable[[Intent], Iterator[Plan | Refusal]]] = {
     "LKL102": plans_for_a_skipped_eviction,
     "LKL103": plans_for_a_skipped_eviction,
     "LKL104": plans_for_a_wrong_key,
+    "LKL105": plans_for_a_forgotten_sibling,
     "LKL106": plans_for_a_kept_entry,
     "LKL107": plans_for_a_fresh_key,
     "LKL202": plans_for_a_scan,
     "LKL203": plans_for_an_unlocked_eviction,
+    "LKL204": plans_for_a_dropped_value,
 }
 
 _REASONS = {
-    "LKL105": "whether the forgotten entry goes with its sibling is for you to say; the advice shows where",
     "LKL201": "nothing in this code evicts such an entry; when it may go is for you to say",
-    "LKL204": "whether anybody still uses the evicted value cannot be seen from here",
 }
 """Why the findings of a rule are left to the author."""
 

@@ -57,8 +57,9 @@ class Pool:
 
 ## Repair
 
-None: whether anybody still uses the value is not for the eviction to see. Close what `pop` gives, as the other eviction
-does.
+Unsafe: what is taken out is closed behind the eviction as another eviction closes it, and behind the lock if nothing
+else follows under it. Before a `clear()` comes a loop over the values. Whoever still uses the value would find it
+closed. There is none where the other eviction awaits and this function cannot, or closes the value in no plain call.
 
 ## A real one
 
@@ -307,6 +308,7 @@ def _report(evidence: Evidence, story: Story, eviction: Eviction, closing: Closi
             Note(eviction.place, "this one drops the value as it is"),
         ),
         eviction=eviction,
+        release=closing.release,
     )
 
 

@@ -58,7 +58,9 @@ class Sessions:
 
 ## Repair
 
-None: where the forgotten container loses its key is the author's to say; mostly beside the sibling's eviction.
+Unsafe: the forgotten container loses the key directly behind each eviction of the sibling, under the same lock and
+condition, and a missing key is no error. Whoever still looks the entry up when its sibling is gone would find nothing.
+There is none where the entry comes in as its sibling's goes, or where the container has no name beside the eviction.
 
 ## A real one
 
@@ -97,7 +99,8 @@ def check(evidence: Evidence) -> Iterable[Report]:
         if evicted is None or _is_listed_with(evidence, story, evicted):
             continue
         if _is_moved(story, evicted) or _grows_without_end(evidence, story):
-            yield _report(evidence, story, evicted)
+            others = (one for one in ends if cache_name(one.cache) == cache_name(evicted.cache))
+            yield _report(evidence, story, (evicted, *others))
 
 
 def _is_moved(story: Story, evicted: Eviction) -> bool:
@@ -205,7 +208,8 @@ def _grows_without_end(evidence: Evidence, story: Story) -> bool:
     return is_open or outlives_operations(evidence, cache)
 
 
-def _report(evidence: Evidence, story: Story, eviction: Eviction) -> Report:
+def _report(evidence: Evidence, story: Story, evictions: tuple[Eviction, ...]) -> Report:
+    eviction = evictions[0]
     key, cache = key_words(evidence, story), code(story.insertion.cache)
     sibling = code(eviction.cache)
     return Report(
@@ -217,6 +221,7 @@ def _report(evidence: Evidence, story: Story, eviction: Eviction) -> Report:
         story=story,
         trace=(*key_trace(evidence, story), Note(eviction.place, f"evicted from {sibling} here, not from {cache}")),
         eviction=eviction,
+        evictions=evictions,
     )
 
 
