@@ -69,7 +69,7 @@ from collections.abc import Iterable
 
 from leaklint import ir
 from leaklint.evidence import Evidence, evictions_elsewhere, is_bounded, place_at, shared_depth
-from leaklint.flow.events import Eviction, Guard, Held, Mark, Place, Removal, Walk
+from leaklint.flow.events import Eviction, Held, Mark, Removal, Walk
 from leaklint.flow.loops import is_endless
 from leaklint.flow.releases import WITH
 from leaklint.identities import is_identity
@@ -90,10 +90,8 @@ from leaklint.values import (
     Parameter,
     Result,
     Value,
-    bare,
     called_word,
     holes,
-    involved,
     is_waited_for,
 )
 
@@ -142,7 +140,7 @@ def _skipped(evidence: Evidence, story: Story) -> Iterable[Report]:
     if removal is None:
         removal = next((r for r in known if _ends_an_endless_loop(evidence, story, r)), None)
         why = "is evicted only on this exception"
-    if removal is None or _is_left_in_well(evidence, story) or _is_a_choice(story):
+    if removal is None or _is_left_in_well(evidence, story):
         return
     held = _left_by_an_exception(evidence, story, removal)
     if held is not None and not any(excuse(evidence, story) for excuse in _EXCUSES):
@@ -157,30 +155,6 @@ def _is_left_in_well(evidence: Evidence, story: Story) -> bool:
     """
     others = evidence.left_well.get((id(story.walk), story.insertion.place), ())
     return any(other.is_same_operation(story) and other.insertion.cache == story.insertion.cache for other in others)
-
-
-def _is_a_choice(story: Story) -> bool:
-    """Whether all that evicts the entry stands under a condition about something else, whose other side evicts nothing.
-
-    Such an eviction says that the time has come, which it may do in a later call as well.
-    """
-    insertion = story.insertion
-    shared = {guard.place for guard in insertion.around}
-    known = frozenset([insertion.cache, insertion.key, bare(insertion.value)])
-    own = [
-        {(one.place, one.is_otherwise) for one in removal.eviction.around if one.place not in shared}
-        - {(one.place, one.is_otherwise) for one in removal.eviction.around if _is_about(one, known)}
-        for removal in story.removals
-        if not removal.eviction.is_final
-    ]
-    sides = set[tuple[Place, bool]]().union(*own)
-    return len(own) == len(story.removals) and all(
-        any((place, not is_otherwise) not in sides for place, is_otherwise in guards) for guards in own
-    )
-
-
-def _is_about(guard: Guard, known: frozenset[Value]) -> bool:
-    return any(not known.isdisjoint(involved(asked)) for asked in guard.asked)
 
 
 def _goes_with_its_consumer(evidence: Evidence, story: Story) -> bool:
