@@ -65,12 +65,11 @@ reports it; the fix is in no release yet.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 
 from leaklint import ir
 from leaklint.evidence import Evidence, evictions_elsewhere, is_bounded, shared_depth
-from leaklint.flow.events import Eviction, Guard, Held, Insertion, Mark, Place, Removal
+from leaklint.flow.events import Eviction, Guard, Held, Insertion, Mark, Removal
 from leaklint.ir_walk import last_part
 from leaklint.keys import Match
 from leaklint.own_keys import is_of_its_owner
@@ -142,28 +141,7 @@ def _is_gathered(evidence: Evidence, story: Story, removals: list[Removal]) -> b
     return (
         (insertion.is_made_when_missed or _is_record_by_default(evidence, story))
         and has_room
-        and all(_is_of_its_own_time(evidence, insertion, removal.eviction) for removal in removals)
-    )
-
-
-def _is_of_its_own_time(evidence: Evidence, insertion: Insertion, eviction: Eviction) -> bool:
-    """Whether what the entry holds tells when it goes, or a timer, which one of the calls that fill it has set."""
-    if any(_asks_about(guard, insertion) for guard in eviction.around):
-        return True
-    way = [*eviction.stack, eviction.place]
-    return any(_hands_over(evidence, place, inner.function) for place, inner in itertools.pairwise(way))
-
-
-def _hands_over(evidence: Evidence, place: Place, function: str) -> bool:
-    """Whether the call at the place is given the function as an argument, and no other one is called there."""
-    routine, handed = evidence.outline.routines.get(place.function), evidence.outline.routines.get(function)
-    if routine is None or handed is None:
-        return False
-    calls = (node for node in routine.nodes if isinstance(node, ir.Call) and node.at == place.at)
-    return any(
-        last_part(argument.value) == handed.function.name != last_part(call.function)
-        for call in calls
-        for argument in call.arguments
+        and all(any(_asks_about(guard, insertion) for guard in removal.eviction.around) for removal in removals)
     )
 
 
