@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from leaklint.callees import called_with_arguments, callees, index
+from leaklint.callees import called_with_arguments, index
 from leaklint.concern import Concern, concern
 from leaklint.extract import extract
 from leaklint.groundwork import Groundwork
@@ -58,7 +58,7 @@ def outlined(text: str) -> Outline:
 
 def concern_of(text: str, name: str) -> Concern:
     found = outlined(text)
-    return concern(found, frozenset({name}), changes(found), callees(index(found)))
+    return concern(found, frozenset({name}), changes(found), Groundwork(found).reached)
 
 
 @pytest.mark.parametrize(
@@ -75,15 +75,15 @@ def concern_of(text: str, name: str) -> Concern:
 )
 def test_a_name_stands_for_what_it_means_and_an_attribute_for_what_it_may_be(line: str, called: set[str]) -> None:
     text = f"{POOL}\n\ndef use(pool):\n    def inner():\n        pass\n    {line}\n"
-    assert callees(index(outlined(text)))["use"] - {"use.<locals>.inner"} == called - {"use.<locals>.inner"}
+    assert Groundwork(outlined(text)).reached["use"] - {"use.<locals>.inner"} == called - {"use.<locals>.inner"}
 
 
 def test_an_attribute_of_self_is_a_method_of_a_relative() -> None:
-    found = callees(
-        index(outlined(POOL.replace("return None", "return super().get(1)").replace("Other", "Other(Pool)")))
-    )
+    found = Groundwork(
+        outlined(POOL.replace("return None", "return super().get(1)").replace("Other", "Other(Pool)"))
+    ).reached
     assert found["Other.get"] == {"Pool.get", "Other.get"}
-    found = callees(index(outlined(POOL)))
+    found = Groundwork(outlined(POOL)).reached
     assert found["Other.use"] == {"Other.get"}
     assert found["Pool.get"] == {"Pool.find"}
 

@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from leaklint.callees import callees, index
 from leaklint.extract import extract
+from leaklint.groundwork import Groundwork
 from leaklint.outline import outline
 
 TEXT = """\
@@ -73,4 +73,4 @@ class Owner:
 def test_a_method_is_looked_for_where_its_object_may_come_from(statement: str, called: set[str]) -> None:
     text = TEXT.replace("def run", "async def run") if "await" in statement else TEXT
     found = outline(extract(ast.parse(text.format(statement=statement)), "owner.py"))
-    assert {name for name in callees(index(found))["Owner.run"] if name.endswith(".get")} == called
+    assert {name for name in Groundwork(found).reached["Owner.run"] if name.endswith(".get")} == called

@@ -5,13 +5,15 @@ Where a name or a receiver says what it stands for, only that counts; an attribu
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import msgspec
 
 from leaklint import ir
-from leaklint.outline import Outline, Routine, label_of, method, renamed, resolve
+from leaklint.outline import Outline, label_of, method, renamed, resolve
 from leaklint.receivers import Receivers, classes_of, receivers
+from leaklint.routine import Routine
 from leaklint.values import word
 
 RUN_UNSEEN = ("__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
@@ -35,6 +37,10 @@ class Index(msgspec.Struct, frozen=True):
     receivers: Receivers
     """What stands before the dots."""
 
+    def is_of_use(self, attribute: str) -> bool:
+        """Whether an attribute of this name may mean a routine, by itself or behind the class that it names."""
+        return attribute in self.by_word or attribute in self.defining or attribute == "__class__"
+
 
 def index(outline: Outline) -> Index:
     """Sort the routines."""
@@ -57,23 +63,27 @@ def index(outline: Outline) -> Index:
     return Index(outline, words, _kin(outline), defining, nested, instances, receivers(outline, words))
 
 
-def callees(found: Index) -> dict[str, set[str]]:
-    """Each routine to those that it may call."""
-    return {
-        name: {callee for node in _nodes(routine) for callee in _named(found, routine, node)}
-        for name, routine in found.outline.routines.items()
-    }
+def called_by(found: Index, routine: Routine) -> set[str]:
+    """Those that one routine may call."""
+    others = renamed(found.outline, routine.name)
+    attributes = (node for node in routine.nodes_of(ir.Attribute) if found.is_of_use(node.name) or node.name in others)
+    calls = (node for node in routine.nodes_of(ir.Call) if isinstance(node.function, ir.Name))
+    nodes: Iterator[msgspec.Struct] = itertools.chain(
+        routine.function.decorators,
+        attributes,
+        calls,
+        routine.nodes_of(ir.WithItem),
+        {node.id: node for node in routine.nodes_of(ir.Name)}.values(),
+        routine.nodes_of(ir.Lambda),
+        routine.nodes_of(ir.Define),
+    )
+    return {callee for node in nodes for callee in _named(found, routine, node)}
 
 
 def called_with_arguments(found: Index, routine: Routine) -> set[str]:
     """The routines that a routine may call with something that may be a key."""
-    calls = [node.function for node in routine.nodes if isinstance(node, ir.Call) and node.arguments]
+    calls = [node.function for node in routine.nodes_of(ir.Call) if node.arguments]
     return {callee for function in calls for callee in _named(found, routine, function)}
-
-
-def _nodes(routine: Routine) -> Iterator[msgspec.Struct]:
-    yield from routine.function.decorators
-    yield from routine.nodes
 
 
 def _kin(outline: Outline) -> dict[str, str]:

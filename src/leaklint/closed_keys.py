@@ -14,8 +14,8 @@ from leaklint.flow.events import Insertion, Place
 from leaklint.growth import is_shared, words_of
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.may_raise import LOGGING_METHODS
-from leaklint.outline import Routine
 from leaklint.own_keys import is_given_once
+from leaklint.routine import Routine
 from leaklint.same_caches import cache_name
 from leaklint.stories import Story
 from leaklint.usage import MAKES_THE_OBJECT, keeps_its_entries

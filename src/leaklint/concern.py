@@ -6,16 +6,15 @@ else that names a container only reads it, and what is read there says nothing t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from leaklint import ir
 from leaklint.endings import is_ending
 from leaklint.given_back import gives_something
 from leaklint.ir_walk import last_part
-from leaklint.outline import Outline, Routine, renamed
+from leaklint.outline import Outline, renamed
 from leaklint.relevance import ANY, Changes, container_of
+from leaklint.routine import Routine
 from leaklint.values import word
 
 
@@ -67,7 +66,8 @@ def concern(
         behind = near[name].union(*(handed.get(called, ()) for called in called_as(routine)))
         fills[name] = _meant(change.inserted, behind, containers)
         empties[name] = _meant(change.evicted | change.replaced, behind, containers)
-        ending[name] = near[name] if near[name] and _ends_something(routine) else frozenset[str]()
+        ends_something = bool(near[name]) and routine.once(_ends_something)
+        ending[name] = near[name] if ends_something else frozenset[str]()
     callers = _callers(callees)
     own = filling if filling is not None else {name: words for name, words in fills.items() if words}
     return Concern(
@@ -83,13 +83,11 @@ def concern(
 
 def _named(routine: Routine, containers: frozenset[str], others: dict[str, str]) -> frozenset[str]:
     """The containers that a routine names."""
-    found = set()
-    for node in routine.nodes:
-        if isinstance(node, ir.Attribute):
-            found.add(node.name)
-        elif isinstance(node, ir.Name):
-            found.add(others.get(node.id, node.id))
-    return containers & found
+    words = routine.words
+    if others and not others.keys().isdisjoint(words):
+        attributes = frozenset(node.name for node in routine.nodes_of(ir.Attribute))
+        words = attributes.union(others.get(node.id, node.id) for node in routine.nodes_of(ir.Name))
+    return containers & words
 
 
 def _meant(changed: frozenset[str], behind: frozenset[str], containers: frozenset[str]) -> frozenset[str]:
@@ -124,29 +122,28 @@ def _handed(outline: Outline, containers: frozenset[str]) -> dict[str, frozenset
     found: dict[str, frozenset[str]] = {}
     for name, routine in outline.routines.items():
         others = renamed(outline, name)
-        for node in routine.nodes:
-            for called, value in _given(node):
-                given = last_part(container_of(value))
-                given = others.get(given, given) if given is not None else None
-                if given in containers:
-                    found[called] = found.get(called, frozenset()) | {given}
+        for called, word_given in routine.once(_handed_by):
+            given = others.get(word_given, word_given)
+            if given in containers:
+                found[called] = found.get(called, frozenset()) | {given}
     return found
 
 
-def _given(node: msgspec.Struct) -> Iterator[tuple[str, ir.Expression]]:
-    if not isinstance(node, ir.Call):
-        return
-    called = last_part(node.function)
-    if called is not None:
-        yield from ((called, argument.value) for argument in node.arguments)
+def _handed_by(routine: Routine) -> tuple[tuple[str, str], ...]:
+    """The last words of what a routine calls, each with that of something which it gives along."""
+    found: dict[tuple[str, str], None] = {}
+    for call in routine.nodes_of(ir.Call):
+        called = last_part(call.function) if call.arguments else None
+        for argument in call.arguments if called is not None else ():
+            given = last_part(container_of(argument.value))
+            if given is not None and called is not None:
+                found[called, given] = None
+    return tuple(found)
 
 
 def _ends_something(routine: Routine) -> bool:
     """Whether something is closed, handed over to be closed, or given to a `with`."""
-    return any(
-        isinstance(node, ir.With) or (isinstance(node, ir.Attribute | ir.Name) and is_ending(last_part(node) or ""))
-        for node in routine.nodes
-    )
+    return bool(routine.nodes_of(ir.With)) or any(map(is_ending, routine.words))
 
 
 def _callers(callees: dict[str, set[str]]) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from leaklint.flow.events import Insertion, Release, Walk
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.keys import Match, compare
 from leaklint.model import Span
-from leaklint.outline import Routine
+from leaklint.routine import Routine
 from leaklint.usage import ends_a_life
 from leaklint.values import NONE, Allocated, Applied, Constant, Element, Result, Value, mentions, within
 

@@ -23,7 +23,8 @@ from leaklint.ir_walk import assigned_attributes
 from leaklint.keys import is_of_code, shares_a_part
 from leaklint.link import Linked
 from leaklint.lives import Life, is_brief, life
-from leaklint.outline import Outline, Routine, family, label_of, outline
+from leaklint.outline import Outline, family, label_of, outline
+from leaklint.routine import Routine
 from leaklint.same_caches import ByCache, cache_name, may_be_same_cache, owner_of
 from leaklint.stories import Story, is_constant, is_kept, outer_caches, raised_in, set_anew, stories_of
 from leaklint.usage import MAKES_THE_OBJECT, counters, ends_a_life, growing

@@ -14,7 +14,7 @@ from leaklint import ir
 from leaklint.containers import INSERTING_METHODS
 from leaklint.evidence import Evidence, once_per_cache
 from leaklint.ir_walk import below, last_part
-from leaklint.outline import Routine
+from leaklint.routine import Routine
 from leaklint.usage import MAKES_THE_OBJECT
 from leaklint.values import Field, Instance, Value
 

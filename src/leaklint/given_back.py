@@ -8,8 +8,8 @@ import msgspec
 
 from leaklint import ir
 from leaklint.ir_walk import children, in_scope
-from leaklint.outline import Routine
 from leaklint.pure import FRESH_FUNCTIONS, PURE_FUNCTIONS, PURE_METHODS
+from leaklint.routine import Routine
 
 SHORT = 6
 """Statements of a function that is read for what it gives back."""

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import msgspec
 
-from leaklint.callees import Index, callees, index
+from leaklint.callees import Index, called_by, index
 from leaklint.outline import Outline
 from leaklint.relevance import Changes, changes
 
@@ -30,6 +30,16 @@ class Groundwork(msgspec.Struct, frozen=True, dict=True, eq=False):
         return index(self.outline)
 
     @cached_property
+    def _reached(self) -> dict[str, set[str]]:
+        return {}
+
+    def reached_by(self, name: str) -> set[str]:
+        """Those that one routine may call."""
+        if name not in self._reached:
+            self._reached[name] = called_by(self.index, self.outline.routines[name])
+        return self._reached[name]
+
+    @cached_property
     def reached(self) -> dict[str, set[str]]:
         """Each routine to those that it may call."""
-        return callees(self.index)
+        return {name: self.reached_by(name) for name in self.outline.routines}

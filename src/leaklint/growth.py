@@ -17,7 +17,8 @@ from leaklint.flow.events import Eviction, Insertion
 from leaklint.held_by_callers import are_all_held_by_callers
 from leaklint.identities import is_identity
 from leaklint.keys import Match, compare
-from leaklint.outline import Blueprint, Routine, ancestry, heirs, label_of
+from leaklint.outline import Blueprint, ancestry, heirs, label_of
+from leaklint.routine import Routine
 from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.stories import Story
 from leaklint.usage import MAKES_THE_OBJECT, ends_a_life, looked_up, only_filled

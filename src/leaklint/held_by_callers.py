@@ -7,7 +7,8 @@ caller, and the object goes with it.
 from __future__ import annotations
 
 from leaklint.evidence import Evidence, once_per_cache
-from leaklint.outline import Routine, ancestry
+from leaklint.outline import ancestry
+from leaklint.routine import Routine
 from leaklint.stories import Story
 from leaklint.values import Field, Instance, Parameter, Value, holes
 

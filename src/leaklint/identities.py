@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from leaklint import ir
 from leaklint.flow.events import Insertion
 from leaklint.ir_walk import last_part
-from leaklint.outline import Outline, Routine
+from leaklint.outline import Outline
+from leaklint.routine import Routine
 from leaklint.values import Allocated, Applied, ClassReference, Closure, Parameter, Value, last_name, within
 
 DEFINED_ONCE = frozenset("callback cls endpoint fn func function handler klass method self".split())

@@ -13,53 +13,9 @@ from leaklint.containers import Kind, merge
 from leaklint.declared import annotated_class, container_facts, unsubscripted
 from leaklint.ir_walk import below, dotted, in_scope, last_part
 from leaklint.model import Span
+from leaklint.routine import Routine, decorator_name
 
 MAPPING_BASES = frozenset({"dict", "OrderedDict", "UserDict", "defaultdict"})
-
-
-class Routine(msgspec.Struct, frozen=True, dict=True):
-    """A function of the module, with its place in it."""
-
-    name: str
-    """Unique in the module: the qualified name, with a position where a name is defined twice."""
-    function: ir.Function
-    class_name: str | None = None
-    parent: str | None = None
-    """The routine that it is nested in."""
-    nodes: tuple[msgspec.Struct, ...] = ()
-    """All that is in its function's scope; nested functions, lambdas and classes are given and not entered."""
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """The last words of all names and attributes in its scope."""
-        attributes = {node.name for node in self.nodes if isinstance(node, ir.Attribute)}
-        return frozenset(attributes.union(node.id for node in self.nodes if isinstance(node, ir.Name)))
-
-    @property
-    def decorations(self) -> tuple[str, ...]:
-        """The last words of its decorators."""
-        return tuple(name for decorator in self.function.decorators if (name := _decorator_name(decorator)))
-
-    @property
-    def takes_receiver(self) -> bool:
-        """Whether the first parameter is the instance or the class."""
-        return self.class_name is not None and "staticmethod" not in self.decorations
-
-    @property
-    def is_private(self) -> bool:
-        """Whether only code that is in sight calls it: it is nested, or its name begins with an underscore."""
-        name = self.function.name
-        return self.parent is not None or (name.startswith("_") and not name.endswith("__"))
-
-    @property
-    def is_context_manager(self) -> bool:
-        """Whether it is a generator made into a context manager."""
-        return bool({"contextmanager", "asynccontextmanager"} & set(self.decorations))
-
-    @property
-    def is_always_resumed(self) -> bool:
-        """Whether it is a generator that goes on behind its `yield` whatever happened meanwhile: a pytest fixture."""
-        return "fixture" in self.decorations
 
 
 class Blueprint(msgspec.Struct, frozen=True):
@@ -156,7 +112,8 @@ def outline(module: ir.Module) -> Outline:
     assigned = [statement for statement in _top_level(module.body) if isinstance(statement, ir.Assign)]
     classes |= {made.name: made for statement in assigned if (made := _named_tuple(statement)) is not None}
     facts = container_facts([(target.id, s) for s in assigned for target in s.targets if isinstance(target, ir.Name)])
-    imports = {node.bound: _imported(node) for node in below(module) if isinstance(node, ir.Import)}
+    nodes = list(below(module))
+    imports = {node.bound: _imported(node) for node in nodes if isinstance(node, ir.Import)}
     return Outline(
         path=module.path,
         routines=routines,
@@ -165,21 +122,17 @@ def outline(module: ir.Module) -> Outline:
         kinds=facts.kinds,
         types=facts.types,
         default_factories=facts.default_factories,
-        local_names={name: _local_names(routine.function) for name, routine in routines.items()},
+        local_names={name: _local_names(routine) for name, routine in routines.items()},
         imports=imports,
-        discarding=frozenset(name for node in below(module) if (name := _discarded_from(node)) is not None),
+        discarding=frozenset(name for node in nodes if (name := _discarded_from(node)) is not None),
     )
 
 
-def _local_names(function: ir.Function) -> frozenset[str]:
+def _local_names(routine: Routine) -> frozenset[str]:
     assigned = {
-        target.id
-        for node in in_scope(function)
-        if isinstance(node, ir.Assign)
-        for target in node.targets
-        if isinstance(target, ir.Name)
+        target.id for node in routine.nodes_of(ir.Assign) for target in node.targets if isinstance(target, ir.Name)
     }
-    return frozenset(assigned | {parameter.name for parameter in function.parameters})
+    return frozenset(assigned | {parameter.name for parameter in routine.function.parameters})
 
 
 def _discarded_from(node: msgspec.Struct) -> str | None:
@@ -389,7 +342,7 @@ def _blueprint(definition: ir.Class, own: list[Routine]) -> Blueprint:
     named = [(target.id, s) for s in body for target in s.targets if isinstance(target, ir.Name)]
     facts = container_facts([*named, *(found for routine in own for found in _assigned_attributes(routine))])
     bases = tuple(base for expression in definition.bases if (base := dotted(unsubscripted(expression))))
-    decorations = {_decorator_name(decorator) for decorator in definition.decorators}
+    decorations = {decorator_name(decorator) for decorator in definition.decorators}
     return Blueprint(
         name=definition.qualified_name,
         bases=bases,
@@ -475,11 +428,7 @@ def _with_annotation(statement: ir.Assign, annotations: dict[str, ir.Expression 
 
 
 def _is_setter(function: ir.Function) -> bool:
-    return any(_decorator_name(decorator) in ("setter", "deleter", "overload") for decorator in function.decorators)
-
-
-def _decorator_name(decorator: ir.Expression) -> str | None:
-    return last_part(decorator.function if isinstance(decorator, ir.Call) else decorator)
+    return any(decorator_name(decorator) in ("setter", "deleter", "overload") for decorator in function.decorators)
 
 
 def _imported(node: ir.Import) -> str:

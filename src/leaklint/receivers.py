@@ -14,7 +14,8 @@ import msgspec
 from leaklint import ir
 from leaklint.containers import Kind, kind_of_type
 from leaklint.ir_walk import flattened
-from leaklint.outline import Outline, Routine, class_named, resolve
+from leaklint.outline import Outline, class_named, resolve
+from leaklint.routine import Routine
 
 Classes: TypeAlias = "frozenset[str] | None"
 """The classes whose objects something may be; None where it may be one of any class."""
@@ -60,9 +61,8 @@ def receivers(outline: Outline, words: Iterable[str]) -> Receivers:
     """Sort the assignments of an outline; `words` are the last words of what may be called."""
     stored: dict[str, list[tuple[Routine, ir.Expression]]] = {}
     for routine in outline.routines.values():
-        for node in routine.nodes:
-            for name, value in _given(node):
-                stored.setdefault(name, []).append((routine, value))
+        for name, value in routine.once(_stored_by):
+            stored.setdefault(name, []).append((routine, value))
     typed: dict[str, set[str]] = {}
     for blueprint in outline.classes.values():
         for name, written in blueprint.types.items():
@@ -173,13 +173,12 @@ def _of_call(found: Receivers, function: ir.Expression, routine: Routine) -> Cla
 def _variables(found: Receivers, routine: Routine) -> dict[str, Variable]:
     if routine.name not in found.bound:
         variables = {name: Variable(classes) for name, classes in _parameters(found.outline, routine)}
-        for node in routine.nodes:
-            for name, value in _assigned(node):
-                known = variables.get(name, Variable(NONE))
-                if value is None or known.classes is None:
-                    variables[name] = Variable(None)
-                else:
-                    variables[name] = Variable(known.classes, (*known.given, value))
+        for name, value in routine.once(_bound_by):
+            known = variables.get(name, Variable(NONE))
+            if value is None or known.classes is None:
+                variables[name] = Variable(None)
+            else:
+                variables[name] = Variable(known.classes, (*known.given, value))
         shared = (*routine.function.global_names, *routine.function.nonlocal_names)
         found.bound[routine.name] = variables | dict.fromkeys(shared, Variable(None))
     return found.bound[routine.name]
@@ -198,47 +197,56 @@ def _parameters(outline: Outline, routine: Routine) -> Iterator[tuple[str, Class
             yield parameter.name, NONE if is_plain or parameter.kind in ("star", "double-star") else None
 
 
-def _assigned(node: msgspec.Struct) -> Iterator[tuple[str, ir.Expression | None]]:
-    """Variables that a node binds, each with its value if that stands there."""
-    match node:
-        case ir.Assign(targets=targets, value=value):
-            for target in targets:
-                if isinstance(target, ir.Name):
-                    yield target.id, value
-                else:
-                    yield from _taken_apart(target)
-        case ir.Walrus(target=ir.Name(id=name), value=value):
-            yield name, value
-        case ir.Augment(target=ir.Name(id=name)):
-            yield name, None
-        case ir.For(target=target) | ir.Clause(target=target):
-            yield from _taken_apart(target)
-        case ir.WithItem(target=target) if target is not None:
-            yield from _taken_apart(target)
-        case ir.Case(bound=bound):
-            yield from ((name, None) for name in bound)
-        case ir.Import(bound=name) | ir.Handler(name=str(name)):
-            yield name, None
-        case ir.Define(function=ir.Function(name=name)) | ir.DefineClass(definition=ir.Class(name=name)):
-            yield name, None
+def _bound_by(routine: Routine) -> list[tuple[str, ir.Expression | None]]:
+    """Variables that a routine binds, each with its value if that stands there."""
+    found: list[tuple[str, ir.Expression | None]] = []
+    for assignment in routine.nodes_of(ir.Assign):
+        for target in assignment.targets:
+            if isinstance(target, ir.Name):
+                found.append((target.id, assignment.value))
+            else:
+                found.extend(_taken_apart(target))
+    found.extend((walrus.target.id, walrus.value) for walrus in routine.nodes_of(ir.Walrus))
+    targets = [
+        *(node.target for node in routine.nodes_of(ir.For)),
+        *(node.target for node in routine.nodes_of(ir.Clause)),
+        *(node.target for node in routine.nodes_of(ir.WithItem) if node.target is not None),
+        *(node.target for node in routine.nodes_of(ir.Augment) if isinstance(node.target, ir.Name)),
+    ]
+    found.extend(name for target in targets for name in _taken_apart(target))
+    names = [
+        *(name for case in routine.nodes_of(ir.Case) for name in case.bound),
+        *(node.bound for node in routine.nodes_of(ir.Import)),
+        *(node.name for node in routine.nodes_of(ir.Handler) if node.name is not None),
+        *(node.function.name for node in routine.nodes_of(ir.Define)),
+        *(node.definition.name for node in routine.nodes_of(ir.DefineClass)),
+    ]
+    return [*found, *((name, None) for name in names)]
 
 
 def _taken_apart(target: ir.Expression) -> Iterator[tuple[str, None]]:
     return ((inner.id, None) for inner in flattened(target) if isinstance(inner, ir.Name))
 
 
-def _given(node: msgspec.Struct) -> Iterator[tuple[str, ir.Expression]]:
-    """Attributes that a node gives a value; a keyword names the field that it fills."""
-    match node:
-        case ir.Assign(targets=targets, value=value) if value is not None:
-            for target in targets:
-                if isinstance(target, ir.Attribute):
-                    yield target.name, value
-                else:
-                    for inner in flattened(target):
-                        if isinstance(inner, ir.Attribute):
-                            yield inner.name, ir.Opaque(inner.at, ())
-        case ir.Call(arguments=arguments):
-            yield from ((argument.name, argument.value) for argument in arguments if argument.name is not None)
-        case ir.For(target=target) | ir.WithItem(target=target) if target is not None:
-            yield from ((t.name, ir.Opaque(t.at, ())) for t in flattened(target) if isinstance(t, ir.Attribute))
+def _stored_by(routine: Routine) -> list[tuple[str, ir.Expression]]:
+    """Attributes that a routine gives a value; a keyword names the field that it fills."""
+    found: list[tuple[str, ir.Expression]] = []
+    for assignment in routine.nodes_of(ir.Assign):
+        for target in assignment.targets if assignment.value is not None else ():
+            if isinstance(target, ir.Attribute) and assignment.value is not None:
+                found.append((target.name, assignment.value))
+            else:
+                found.extend(_given_unseen(target))
+    for call in routine.nodes_of(ir.Call):
+        found.extend((argument.name, argument.value) for argument in call.arguments if argument.name is not None)
+    for loop in routine.nodes_of(ir.For):
+        found.extend(_given_unseen(loop.target))
+    for item in routine.nodes_of(ir.WithItem):
+        found.extend(_given_unseen(item.target) if item.target is not None else ())
+    return found
+
+
+def _given_unseen(target: ir.Expression) -> Iterator[tuple[str, ir.Expression]]:
+    """The attributes in a target that takes something apart: what each of them gets is not known."""
+    inner = (part for part in flattened(target) if isinstance(part, ir.Attribute))
+    return ((attribute.name, ir.Opaque(attribute.at, ())) for attribute in inner)

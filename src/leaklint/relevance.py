@@ -6,7 +6,7 @@ these containers and are never walked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -15,7 +15,8 @@ from leaklint import ir
 from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS, Kind, kind_of_value
 from leaklint.ir_walk import flattened, last_part
 from leaklint.model import Span
-from leaklint.outline import Outline, Routine, renamed
+from leaklint.outline import Outline, renamed
+from leaklint.routine import Routine
 from leaklint.values import word
 
 ANY = "*"
@@ -30,6 +31,8 @@ class Change(msgspec.Struct, frozen=True):
     replaced: frozenset[str] = frozenset()
     """Gets what an unknown call gives in place of what it was: an eviction if it is a container at all."""
 
+
+NOTHING = Change(frozenset(), frozenset())
 
 Changes: TypeAlias = dict[str, Change]
 """What each routine may do."""
@@ -52,10 +55,17 @@ def relevant_names(outline: Outline, changed: Changes) -> frozenset[str]:
 def changes(outline: Outline) -> Changes:
     """What each routine may insert into and evict from."""
     known = frozenset(routine.function.name for routine in outline.routines.values())
-    return {name: _change(_scope(routine, outline, known)) for name, routine in outline.routines.items()}
+    making = frozenset(
+        {ANY}.union(map(word, outline.default_factories), *(one.default_factories for one in outline.classes.values()))
+    )
+    return {name: _change(routine, outline, known, making) for name, routine in outline.routines.items()}
 
 
-def _change(scope: Scope) -> Change:
+def _change(routine: Routine, outline: Outline, known: frozenset[str], making: frozenset[str]) -> Change:
+    touched = routine.once(_touched)
+    if touched.is_empty:
+        return NOTHING
+    scope = _scope(routine, touched, outline, known, making)
     return Change(frozenset(_inserted(scope)), frozenset(_evicted(scope)), frozenset(_replaced(scope)))
 
 
@@ -163,50 +173,38 @@ def _is_ruled_out(kinds: list[Kind]) -> bool:
 
 
 def _inserted(scope: Scope) -> Iterator[str]:
-    for node in scope.nodes:
-        match node:
-            case ir.Attribute(value=receiver, name=method, at=at) if (
-                method in INSERTING_METHODS and at not in scope.fixed
-            ):
-                yield from scope.names(receiver)
-            case ir.Assign(targets=targets):
-                for target in (inner for one in targets for inner in flattened(one)):
-                    if isinstance(target, ir.Subscript) and not _is_fixed(target.index):
-                        yield from scope.names(target.value)
-            case ir.Augment(target=target, operator="|"):
-                yield from scope.names(target)
-            case ir.WithItem(target=ir.Subscript(value=receiver)):
-                yield from scope.names(receiver)
-            case ir.Subscript(value=receiver, index=index) if not _is_fixed(index):
-                yield from (name for name in scope.names(receiver) if _has_default(name, scope.outline))
+    own = scope.own
+    for method in own.inserting:
+        if method.at not in scope.fixed:
+            yield from scope.names(method.value)
+    for target in own.set_entries:
+        yield from scope.names(target.value)
+    for statement in own.augmented:
+        if statement.operator == "|":
+            yield from scope.names(statement.target)
+    for read in own.entries:
+        yield from (name for name in scope.names(read.value) if name in scope.making)
 
 
 def _evicted(scope: Scope) -> Iterator[str]:
-    for node in scope.nodes:
-        match node:
-            case ir.Attribute(value=receiver, name=method, at=at) if (
-                method in EVICTING_METHODS and at not in scope.fixed
-            ):
-                yield from scope.names(receiver)
-            case ir.Delete(targets=targets):
-                for target in targets:
-                    if isinstance(target, ir.Subscript) and not _is_fixed(target.index):
-                        yield from scope.names(target.value)
-            case ir.Augment(target=target, operator="-"):
-                yield from scope.names(target)
-            case ir.Assign(targets=targets, value=value) if not scope.is_constructor and _is_emptied(value):
-                for target in targets:
-                    if scope.is_shared(target):
-                        yield from scope.names(target)
+    own = scope.own
+    for method in own.evicting:
+        if method.at not in scope.fixed:
+            yield from scope.names(method.value)
+    for target in own.deleted_entries:
+        yield from scope.names(target.value)
+    for statement in own.augmented:
+        if statement.operator == "-":
+            yield from scope.names(statement.target)
+    for assignment in own.anew:
+        if _is_emptied(assignment.value):
+            yield from scope.shared(assignment)
 
 
 def _replaced(scope: Scope) -> Iterator[str]:
-    for node in scope.nodes:
-        match node:
-            case ir.Assign(targets=targets, value=ir.Call()) if not scope.is_constructor:
-                for target in targets:
-                    if scope.is_shared(target):
-                        yield from scope.names(target)
+    for assignment in scope.own.anew:
+        if isinstance(assignment.value, ir.Call):
+            yield from scope.shared(assignment)
 
 
 def _is_emptied(value: ir.Expression | None) -> bool:
@@ -214,13 +212,55 @@ def _is_emptied(value: ir.Expression | None) -> bool:
     return kind_of_value(value) in (Kind.MAPPING, Kind.SET) or isinstance(value, ir.Display)
 
 
+class Touched(msgspec.Struct, frozen=True):
+    """What in one routine may change a container, whatever module it is looked at with."""
+
+    inserting: tuple[ir.Attribute, ...]
+    """Methods that may insert."""
+    evicting: tuple[ir.Attribute, ...]
+    set_entries: tuple[ir.Subscript, ...]
+    """Targets of assignments and of `with`."""
+    entries: tuple[ir.Subscript, ...]
+    """All entries under a key that is no literal."""
+    deleted_entries: tuple[ir.Subscript, ...]
+    augmented: tuple[ir.Augment, ...]
+    anew: tuple[ir.Assign, ...]
+    """Assignments that may put a new container in the place of an old one: none in a constructor."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing does."""
+        return not any(getattr(self, name) for name in self.__struct_fields__)
+
+
+def _touched(routine: Routine) -> Touched:
+    attributes = routine.nodes_of(ir.Attribute)
+    assignments = routine.nodes_of(ir.Assign)
+    set_targets = [inner for one in assignments for target in one.targets for inner in flattened(target)]
+    deleted = [target for one in routine.nodes_of(ir.Delete) for target in one.targets]
+    items = [item.target for item in routine.nodes_of(ir.WithItem) if isinstance(item.target, ir.Subscript)]
+    may_replace = () if routine.function.name == "__init__" else assignments
+    return Touched(
+        inserting=tuple(node for node in attributes if node.name in INSERTING_METHODS),
+        evicting=tuple(node for node in attributes if node.name in EVICTING_METHODS),
+        set_entries=(*_under_items(set_targets), *items),
+        entries=tuple(_under_items(routine.nodes_of(ir.Subscript))),
+        deleted_entries=tuple(_under_items(deleted)),
+        augmented=tuple(node for node in routine.nodes_of(ir.Augment) if node.operator in ("|", "-")),
+        anew=tuple(one for one in may_replace if isinstance(one.value, ir.Call) or _is_emptied(one.value)),
+    )
+
+
+def _under_items(expressions: Iterable[ir.Expression]) -> Iterator[ir.Subscript]:
+    """The entries among them whose key is no literal."""
+    return (one for one in expressions if isinstance(one, ir.Subscript) and not _is_fixed(one.index))
+
+
 class Scope(msgspec.Struct, frozen=True):
     """One routine, as far as its containers are concerned."""
 
-    outline: Outline
-    nodes: tuple[msgspec.Struct, ...]
-    is_constructor: bool
-    own: frozenset[str]
+    own: Touched
+    bound: frozenset[str]
     """Its parameters and variables."""
     aliases: frozenset[str]
     """Those of them that may stand for a container from elsewhere."""
@@ -228,10 +268,14 @@ class Scope(msgspec.Struct, frozen=True):
     """Where methods stand that are called with a literal key: such keys are no items."""
     renamed: dict[str, str]
     """Imported variables that go by another name where they stand."""
+    making: frozenset[str]
+    """Last words of the containers in which reading an entry may make one."""
 
-    def is_shared(self, target: ir.Expression) -> bool:
-        """Whether an attribute or a variable from outside is set."""
-        return isinstance(target, ir.Attribute) or (isinstance(target, ir.Name) and target.id not in self.own)
+    def shared(self, assignment: ir.Assign) -> Iterator[str]:
+        """The containers that an attribute or a variable from outside is set to."""
+        for target in assignment.targets:
+            if isinstance(target, ir.Attribute) or (isinstance(target, ir.Name) and target.id not in self.bound):
+                yield from self.names(target)
 
     def names(self, receiver: ir.Expression) -> Iterator[str]:
         """The last word of the container, ANY for an alias, nothing for a variable that holds one of its own."""
@@ -241,49 +285,44 @@ class Scope(msgspec.Struct, frozen=True):
             yield receiver.name
         elif not isinstance(receiver, ir.Name) or receiver.id in self.aliases:
             yield ANY
-        elif receiver.id not in self.own:
+        elif receiver.id not in self.bound:
             yield self.renamed.get(receiver.id, receiver.id)
 
 
-def _scope(routine: Routine, outline: Outline, known: frozenset[str]) -> Scope:
+def _scope(
+    routine: Routine, touched: Touched, outline: Outline, known: frozenset[str], making: frozenset[str]
+) -> Scope:
     function = routine.function
-    nodes = routine.nodes
-    assigned = [node for node in nodes if isinstance(node, ir.Assign)]
-    bound = _bound(nodes)
+    variables = routine.once(_bound)
     parameters = {p.name for p in function.parameters if p.kind in ("positional", "keyword")}
-    fresh = {t.id for s in assigned for t in s.targets if isinstance(t, ir.Name) and _is_new(s.value, known)}
-    stale = {t.id for s in assigned for t in s.targets if isinstance(t, ir.Name) and not _is_new(s.value, known)}
+    given = [(t.id, s.value) for s in routine.nodes_of(ir.Assign) for t in s.targets if isinstance(t, ir.Name)]
+    stale = {name for name, value in given if not _is_new(value, known)}
+    fresh = {name for name, value in given if _is_new(value, known)}
     shared = set(function.global_names) | set(function.nonlocal_names)
-    own = (bound | parameters | {p.name for p in function.parameters}) - shared
+    own = (variables | {p.name for p in function.parameters}) - shared
     return Scope(
-        outline=outline,
-        nodes=nodes,
-        is_constructor=function.name == "__init__",
-        own=frozenset(own),
-        aliases=frozenset((own - (fresh - stale - parameters)) & (bound | parameters)),
-        fixed=frozenset(
-            node.function.at
-            for node in nodes
-            if isinstance(node, ir.Call) and node.arguments and _is_fixed(node.arguments[0].value)
-        ),
+        own=touched,
+        bound=frozenset(own),
+        aliases=frozenset((own - (fresh - stale - parameters)) & (variables | parameters)),
+        fixed=routine.once(_called_with_literals),
         renamed=renamed(outline, routine.name),
+        making=making,
     )
 
 
-def _bound(nodes: tuple[msgspec.Struct, ...]) -> set[str]:
+def _called_with_literals(routine: Routine) -> frozenset[Span]:
+    calls = (node for node in routine.nodes_of(ir.Call) if node.arguments and _is_fixed(node.arguments[0].value))
+    return frozenset(node.function.at for node in calls)
+
+
+def _bound(routine: Routine) -> frozenset[str]:
     """Variables that the statements bind."""
-    targets: list[ir.Expression] = []
-    names: set[str] = set()
-    for node in nodes:
-        match node:
-            case ir.Case(bound=bound):
-                names.update(bound)
-            case ir.Assign(targets=given):
-                targets.extend(given)
-            case ir.For(target=target) | ir.Clause(target=target) | ir.Walrus(target=target):
-                targets.append(target)
-            case ir.WithItem(target=target) if target is not None:
-                targets.append(target)
+    targets: list[ir.Expression] = [target for node in routine.nodes_of(ir.Assign) for target in node.targets]
+    targets += [node.target for node in routine.nodes_of(ir.For)]
+    targets += [node.target for node in routine.nodes_of(ir.Clause)]
+    targets += [node.target for node in routine.nodes_of(ir.Walrus)]
+    targets += [node.target for node in routine.nodes_of(ir.WithItem) if node.target is not None]
+    names = frozenset(name for node in routine.nodes_of(ir.Case) for name in node.bound)
     return names.union(*map(_variables, targets))
 
 
@@ -317,11 +356,6 @@ def _is_new(value: ir.Expression | None, known: frozenset[str]) -> bool:
 
 def _is_fixed(index: ir.Expression) -> bool:
     return isinstance(index, ir.Text | ir.Constant)
-
-
-def _has_default(name: str, outline: Outline) -> bool:
-    in_classes = any(name in blueprint.default_factories for blueprint in outline.classes.values())
-    return in_classes or name == ANY or any(word(other) == name for other in outline.default_factories)
 
 
 def _receiver(call: ir.Call) -> ir.Expression:

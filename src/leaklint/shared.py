@@ -50,13 +50,17 @@ def _together(changed: Changes) -> tuple[frozenset[str], frozenset[str]]:
 def _by_calls(ground: Groundwork, linked: Changes) -> frozenset[str]:
     """Containers that one function which the module calls fills, and another one empties."""
     filled, emptied = _together(linked)
-    if not filled & emptied:
+    names = (filled & emptied) - ruled_out(ground.outline)
+    if not names:
         return frozenset()
     own = [routine for name, routine in ground.outline.routines.items() if not label_of(name)]
     called = {callee for routine in own for callee in called_with_arguments(ground.index, routine)}
-    spread = _spread(ground, linked, filled & emptied)
-    entries = [spread[name] for name in called & spread.keys()]
-    return frozenset(name for name in filled & emptied if _has_both(name, entries))
+    entries = called & linked.keys()
+    if len(entries) < 2:
+        return frozenset()
+    spread = _spread(ground, linked, entries, names)
+    changed = [spread[name] for name in entries]
+    return frozenset(name for name in names if _has_both(name, changed))
 
 
 def _has_both(name: str, entries: list[tuple[set[str], set[str]]]) -> bool:
@@ -65,17 +69,23 @@ def _has_both(name: str, entries: list[tuple[set[str], set[str]]]) -> bool:
     return bool(filling) and bool(emptying) and len(filling | emptying) > 1
 
 
-def _spread(ground: Groundwork, linked: Changes, names: frozenset[str]) -> dict[str, tuple[set[str], set[str]]]:
-    """What each function of another module fills and empties, what it calls in its own module included."""
-    changed = {
-        name: (set(change.inserted & names), set((change.evicted | change.replaced) & names))
-        for name, change in linked.items()
-    }
+def _spread(
+    ground: Groundwork, linked: Changes, entries: set[str], names: frozenset[str]
+) -> dict[str, tuple[set[str], set[str]]]:
+    """What functions of other modules fill and empty, and what they call in their own module; from `entries` on."""
+    changed: dict[str, tuple[set[str], set[str]]] = {}
     callers: dict[str, list[str]] = {}
-    for name, called in ground.reached.items():
-        for callee in called if name in changed else ():
+    unseen = list(entries)
+    while unseen:
+        name = unseen.pop()
+        if name in changed:
+            continue
+        change = linked[name]
+        changed[name] = set(change.inserted & names), set((change.evicted | change.replaced) & names)
+        for callee in ground.reached_by(name):
             if label_of(callee) == label_of(name):
                 callers.setdefault(callee, []).append(name)
+                unseen.append(callee)
     pending = [name for name, (filled, emptied) in changed.items() if filled or emptied]
     while pending:
         filled, emptied = changed[name := pending.pop()]

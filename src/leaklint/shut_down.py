@@ -14,7 +14,8 @@ from leaklint.evidence import Evidence
 from leaklint.flow.events import Place
 from leaklint.may_raise import operation_may_raise
 from leaklint.model import Span
-from leaklint.outline import Routine, method
+from leaklint.outline import method
+from leaklint.routine import Routine
 from leaklint.usage import MAKES_THE_OBJECT, ends_a_life
 from leaklint.values import Field, Instance, Value
 

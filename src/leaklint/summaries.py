@@ -16,7 +16,8 @@ from leaklint.given_back import gives_something, key_givers
 from leaklint.groundwork import Groundwork
 from leaklint.ir_walk import flattened, last_part
 from leaklint.may_raise import operation_may_raise
-from leaklint.outline import Outline, Routine, heirs, label_of
+from leaklint.outline import Outline, heirs, label_of
+from leaklint.routine import Routine
 from leaklint.values import word
 
 

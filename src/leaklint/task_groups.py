@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from leaklint import ir
 from leaklint.evidence import Evidence
-from leaklint.outline import Outline, Routine
+from leaklint.outline import Outline
+from leaklint.routine import Routine
 from leaklint.values import Field, Instance, Value
 
 _GROUPS = frozenset({"Nursery", "TaskGroup", "create_task_group", "open_nursery"})

@@ -11,7 +11,8 @@ from leaklint.bounds import bounded_containers
 from leaklint.containers import Kind
 from leaklint.declared import annotated_class
 from leaklint.ir_walk import below, dotted, in_scope, last_part
-from leaklint.outline import Blueprint, Outline, Routine, outline
+from leaklint.outline import Blueprint, Outline, outline
+from leaklint.routine import Routine
 from leaklint.values import word
 
 

@@ -18,7 +18,8 @@ from leaklint.containers import COUNT, EVICTING_METHODS, INSERTING_METHODS, Kind
 from leaklint.ir_walk import children, in_scope, last_part
 from leaklint.may_raise import SAFE_FUNCTIONS
 from leaklint.model import Span
-from leaklint.outline import Outline, Routine
+from leaklint.outline import Outline
+from leaklint.routine import Routine
 from leaklint.values import word
 
 Parents: TypeAlias = tuple[msgspec.Struct, ...]

@@ -15,7 +15,7 @@ from leaklint.flow.machine import Arguments, Context, Ways, value_of
 from leaklint.flow.methods import MAPPING_METHODS, is_container
 from leaklint.flow.state import State
 from leaklint.ir_walk import last_part
-from leaklint.outline import Routine
+from leaklint.routine import Routine
 from leaklint.values import (
     Allocated,
     Applied,

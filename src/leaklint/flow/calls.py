@@ -27,8 +27,9 @@ from leaklint.flow.releases import note_call
 from leaklint.flow.state import State
 from leaklint.ir_walk import dotted
 from leaklint.may_raise import call_may_raise
-from leaklint.outline import Blueprint, Routine, label_of, method, resolve
+from leaklint.outline import Blueprint, label_of, method, resolve
 from leaklint.pure import FRESH_FUNCTIONS
+from leaklint.routine import Routine
 from leaklint.values import (
     FALSE,
     NONE,

@@ -21,7 +21,8 @@ from leaklint.flow.state import State
 from leaklint.ir_walk import below, children, flattened, in_scope, last_part
 from leaklint.may_raise import call_may_raise, is_only_cancelled
 from leaklint.model import Span
-from leaklint.outline import Outline, Routine, renamed
+from leaklint.outline import Outline, renamed
+from leaklint.routine import Routine
 from leaklint.summaries import Summary
 from leaklint.values import Result, word
 

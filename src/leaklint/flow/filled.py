@@ -18,8 +18,9 @@ from leaklint.concern import Concern, called_as
 from leaklint.containers import INSERTING_METHODS
 from leaklint.flow.walk import Ground, walk
 from leaklint.ir_walk import children, flattened, in_scope, last_part
-from leaklint.outline import Outline, Routine, heirs, label_of, renamed
+from leaklint.outline import Outline, heirs, label_of, renamed
 from leaklint.relevance import known_containers
+from leaklint.routine import Routine
 from leaklint.summaries import Survey
 from leaklint.values import Entry, Value, last_name
 

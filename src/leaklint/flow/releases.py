@@ -15,7 +15,7 @@ from leaklint.flow.events import Release
 from leaklint.flow.machine import Arguments, Context
 from leaklint.flow.state import Slot, State
 from leaklint.model import Span
-from leaklint.outline import Routine
+from leaklint.routine import Routine
 from leaklint.values import (
     NONE,
     Allocated,

@@ -14,7 +14,8 @@ from leaklint.flow.iteration import known_elements
 from leaklint.flow.machine import BudgetSpentError, Context, Machine, Ways
 from leaklint.flow.state import State
 from leaklint.flow.statements import run
-from leaklint.outline import Outline, Routine, class_named
+from leaklint.outline import Outline, class_named
+from leaklint.routine import Routine
 from leaklint.summaries import Summary, Survey, summarise
 from leaklint.values import Applied, Instance, Parameter, Value
 

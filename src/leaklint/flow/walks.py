@@ -12,7 +12,8 @@ from leaklint.flow.machine import EVALUATIONS_ALLOWED
 from leaklint.flow.walk import Ground, ground_of, walk
 from leaklint.groundwork import Groundwork
 from leaklint.ir_walk import below
-from leaklint.outline import Outline, Routine, label_of
+from leaklint.outline import Outline, label_of
+from leaklint.routine import Routine
 from leaklint.shared import containers_of_interest
 from leaklint.summaries import Summary, Survey, concern_of, survey
 

@@ -13,12 +13,13 @@ import msgspec
 from leaklint import ir
 from leaklint.ir_walk import below, last_part
 from leaklint.model import MODULES_APART
-from leaklint.outline import Routine, family
+from leaklint.outline import family
 from leaklint.repairs.find import function_of, shared_block, standing_in, statement_around
 from leaklint.repairs.layout import text_of
 from leaklint.repairs.lookup import cache_names, is_cache
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.sweeps import only_ends_all, with_parents
+from leaklint.routine import Routine
 from leaklint.same_caches import cache_name
 from leaklint.values import Field, Instance
 

@@ -82,7 +82,8 @@ from leaklint.flow.events import Eviction, Insertion, Place, Release, Walk
 from leaklint.flow.releases import REPLACED, WITH
 from leaklint.ir_walk import below, last_part
 from leaklint.keys import Match, compare
-from leaklint.outline import Routine, label_of
+from leaklint.outline import label_of
+from leaklint.routine import Routine
 from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name
 from leaklint.stories import Story

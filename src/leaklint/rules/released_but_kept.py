@@ -77,7 +77,7 @@ from leaklint.evidence import Evidence
 from leaklint.flow.events import Place, Release
 from leaklint.growth import end_hook, growing_stories, outlives_operations, why_fresh
 from leaklint.model import MODULES_APART, Span
-from leaklint.outline import Routine
+from leaklint.routine import Routine
 from leaklint.rule import Note, Report, Rule
 from leaklint.stories import Story
 from leaklint.telling import code, key_trace, key_words, short

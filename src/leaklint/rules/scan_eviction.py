@@ -98,7 +98,8 @@ from leaklint.flow.events import Eviction, Place, Walk
 from leaklint.growth import outlives_operations
 from leaklint.ir_walk import in_scope, last_part
 from leaklint.model import Span
-from leaklint.outline import Routine, label_of
+from leaklint.outline import label_of
+from leaklint.routine import Routine
 from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.stories import Story

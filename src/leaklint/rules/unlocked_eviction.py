@@ -104,7 +104,8 @@ from leaklint.guarding import (
     sites_of,
 )
 from leaklint.ir_walk import in_scope, last_part
-from leaklint.outline import Routine, label_of
+from leaklint.outline import label_of
+from leaklint.routine import Routine
 from leaklint.rule import Note, Report, Rule
 from leaklint.same_caches import cache_name
 from leaklint.stories import Story
