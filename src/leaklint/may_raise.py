@@ -37,7 +37,7 @@ SAFE_CALLS = frozenset(
 )
 SAFE_METHODS = frozenset(
     """
-    add append appendleft cancel cancelled clear copy create_future digest discard done empty endswith
+    add add_done_callback append appendleft cancel cancelled clear copy create_future digest discard done empty endswith
     extend full hexdigest is_set items keys locked lower lstrip notify notify_all qsize release replace rstrip
     setdefault startswith strip title upper values
     """.split()

@@ -18,6 +18,7 @@ from leaklint.repairs.cleanup import locks_between, under
 from leaklint.repairs.find import owners_of, standing_in
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import text_of
+from leaklint.repairs.named_key import MOVED_ON, moves_on
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.stretch import Stretch, require_bound
@@ -63,6 +64,8 @@ def plan_for_a_member(intent: Intent, stretch: Stretch, found: Membership) -> Pl
     layout = intent.layout
     if dotted(found.container) is None or not _is_of_sets(layout, found):
         raise RefusedError("nothing says that what the entry goes into is a set")
+    if any(moves_on(intent, stretch, part) for part in found.parts):
+        raise RefusedError(MOVED_ON)
     locks = locks_between(layout, stretch.insertion, stretch.block)
     loops = [
         owner

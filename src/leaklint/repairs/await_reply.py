@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from leaklint import ir
 from leaklint.repairs.await_members import membership, plan_for_a_member
 from leaklint.repairs.changes import AddFinally, Change, ExtendFinally, StretchTry, WrapInTry
@@ -12,6 +14,7 @@ from leaklint.repairs.find import function_of, shared_block, standing_in, statem
 from leaklint.repairs.intent import Intent, Plan
 from leaklint.repairs.layout import text_of
 from leaklint.repairs.leftover import is_emptied, without
+from leaklint.repairs.named_key import moves_on, name_the_key
 from leaklint.repairs.refusal import RefusedError
 from leaklint.repairs.stretch import Stretch, require_bound
 from leaklint.values import is_waited_for
@@ -47,15 +50,22 @@ def plans_for_a_reply(intent: Intent) -> Iterator[Plan]:
         yield plan_for_a_member(intent, stretch, member)
         return
     cache, key = _target(inserting)
-    line = f"{text_of(layout, cache.at)}.pop({text_of(layout, key.at)}, None)"
-    lines = under(locks_between(layout, inserting, block), [line])
-    require_bound(
-        layout,
-        stretch,
-        [ir.Evaluate(cache.at, cache), ir.Evaluate(key.at, key)],
-        stretch.sibling(first + 1),
-        stretch.sibling(last),
-    )
+    is_moving = moves_on(intent, stretch, key)
+    needed = [ir.Evaluate(part.at, part) for part in ((cache,) if is_moving else (cache, key))]
+    require_bound(layout, stretch, needed, stretch.sibling(first + 1), stretch.sibling(last))
+    if not is_moving:
+        yield from _plans(intent, stretch, cache, text_of(layout, key.at))
+        return
+    name, changes = name_the_key(intent, stretch, key)
+    for plan in _plans(intent, stretch, cache, name):
+        yield msgspec.structs.replace(plan, changes=(*plan.changes, *changes))
+
+
+def _plans(intent: Intent, stretch: Stretch, cache: ir.Expression, key: str) -> Iterator[Plan]:
+    """Yield the ways to evict `key`, as the code is to say it."""
+    layout, first, last = intent.layout, stretch.first, stretch.last
+    line = f"{text_of(layout, cache.at)}.pop({key}, None)"
+    lines = under(locks_between(layout, stretch.insertion, stretch.block), [line])
     waiting = stretch.sibling(last)
     if first + 1 < last and isinstance(waiting, ir.Try) and is_emptied(intent, stretch, waiting):
         leftover = without(intent, stretch, last, last)

@@ -16,6 +16,7 @@ from leaklint.repairs.find import function_of, names_read, statement_around
 from leaklint.repairs.gaps import Condition, conditions_on
 from leaklint.repairs.guards import helpers_only_evict
 from leaklint.repairs.layout import text_of
+from leaklint.repairs.named_key import MOVED_ON, moves_on
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.outsiders import first_condition_elsewhere
 from leaklint.repairs.own_words import eviction_of, eviction_of_the_same, inserted_by
@@ -72,6 +73,8 @@ def conditions_of(intent: Intent, stretch: Stretch, undoing: Undoing) -> tuple[C
 
 def _in_own_words(intent: Intent, stretch: Stretch, *, is_the_same: bool) -> Undoing:
     inserted = inserted_by(intent, stretch)
+    if moves_on(intent, stretch, inserted.key):
+        raise RefusedError(MOVED_ON)
     _require_only_evicted(intent)
     _require_unconditional_elsewhere(intent, stretch)
     lines = eviction_of_the_same(intent, stretch, inserted) if is_the_same else eviction_of(intent, inserted)
