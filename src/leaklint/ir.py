@@ -19,7 +19,7 @@ DisplayKind: TypeAlias = Literal["tuple", "list", "set"]
 ParameterKind: TypeAlias = Literal["positional", "keyword", "star", "double-star"]
 
 
-class Node(msgspec.Struct, frozen=True, tag=True):
+class Node(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Anything that stands somewhere in the file."""
 
     at: Span
@@ -63,7 +63,7 @@ class Subscript(Node, frozen=True):
     index: Expression
 
 
-class Argument(msgspec.Struct, frozen=True):
+class Argument(msgspec.Struct, frozen=True, gc=False):
     """One argument of a call. `name` is the keyword, `*` or `**` for unpacking, None for a positional one."""
 
     value: Expression
@@ -84,7 +84,7 @@ class Display(Node, frozen=True):
     items: tuple[Expression, ...]
 
 
-class Pair(msgspec.Struct, frozen=True):
+class Pair(msgspec.Struct, frozen=True, gc=False):
     """`key: value` of a dict display; key None is `**value`."""
 
     key: Expression | None
@@ -97,7 +97,7 @@ class Mapping(Node, frozen=True):
     pairs: tuple[Pair, ...]
 
 
-class Clause(msgspec.Struct, frozen=True):
+class Clause(msgspec.Struct, frozen=True, gc=False):
     """`for target in iterable if conditions` of a comprehension."""
 
     target: Expression
@@ -328,7 +328,7 @@ class Try(Node, frozen=True):
     is_group: bool
 
 
-class WithItem(msgspec.Struct, frozen=True):
+class WithItem(msgspec.Struct, frozen=True, gc=False):
     """`context as target`."""
 
     context: Expression
@@ -398,7 +398,7 @@ Statement: TypeAlias = (
 )
 
 
-class Parameter(msgspec.Struct, frozen=True):
+class Parameter(msgspec.Struct, frozen=True, gc=False):
     """One parameter of a function."""
 
     name: str
@@ -432,7 +432,7 @@ class Class(Node, frozen=True):
     body: tuple[Statement, ...]
 
 
-class Module(msgspec.Struct, frozen=True):
+class Module(msgspec.Struct, frozen=True, gc=False):
     """One file."""
 
     path: str

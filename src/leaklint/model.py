@@ -16,7 +16,7 @@ MODULES_APART = 10_000_000
 """Lines of another module are counted from a multiple of this, so that no two places of two files are the same."""
 
 
-class Span(msgspec.Struct, frozen=True, order=True, array_like=True):
+class Span(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     """A stretch of a file, from its first character to just behind its last one."""
 
     line: int

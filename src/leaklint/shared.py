@@ -11,7 +11,7 @@ import msgspec
 from leaklint.callees import called_with_arguments
 from leaklint.groundwork import Groundwork
 from leaklint.outline import Outline, label_of
-from leaklint.relevance import ANY, Changes, relevant_names, ruled_out
+from leaklint.relevance import ANY, NOTHING, Changes, relevant_names, ruled_out
 from leaklint.usage import growing
 
 
@@ -41,10 +41,13 @@ def _own_part(outline: Outline) -> Outline:
 
 
 def _together(changed: Changes) -> tuple[frozenset[str], frozenset[str]]:
-    return (
-        frozenset().union(*(change.inserted for change in changed.values())) - {ANY},
-        frozenset().union(*(change.evicted | change.replaced for change in changed.values())) - {ANY},
-    )
+    inserted, evicted = set[str](), set[str]()
+    for change in changed.values():
+        if change is not NOTHING:
+            inserted |= change.inserted
+            evicted |= change.evicted
+            evicted |= change.replaced
+    return frozenset(inserted) - {ANY}, frozenset(evicted) - {ANY}
 
 
 def _by_calls(ground: Groundwork, linked: Changes) -> frozenset[str]:

@@ -15,7 +15,7 @@ from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS
 from leaklint.given_back import gives_something, key_givers
 from leaklint.groundwork import Groundwork
 from leaklint.ir_walk import flattened, last_part
-from leaklint.may_raise import operation_may_raise
+from leaklint.may_raise import call_may_raise, operation_may_raise
 from leaklint.outline import Outline, heirs, label_of
 from leaklint.routine import Routine
 from leaklint.values import word
@@ -162,33 +162,48 @@ def _within_reach(outline: Outline, caller: str, callees: set[str]) -> set[str]:
 
 
 def _own(routine: Routine, known: frozenset[str]) -> Summary:
-    function = routine.function
-    parameters = {parameter.name for parameter in function.parameters[1 if routine.takes_receiver else 0 :]}
-    nodes = routine.nodes
-    calls = [node for node in nodes if isinstance(node, ir.Call)]
-    methods = {node.name for node in nodes if isinstance(node, ir.Attribute)}
-    stores = [target for node in nodes for target in _stored(node)]
+    alone = routine.once(_alone)
     return Summary(
-        may_raise=any(
-            operation_may_raise(node)
-            for node in nodes
-            if not isinstance(node, ir.Call) or last_part(node.function) not in known
-        ),
-        inserts=bool(methods & INSERTING_METHODS)
-        or any(isinstance(target, ir.Subscript) for target in stores)
-        or any(isinstance(node, ir.Augment) and node.operator == "|" for node in nodes),
-        evicts=bool(methods & EVICTING_METHODS)
-        or any(isinstance(node, ir.Delete) for node in nodes)
-        or any(isinstance(target, ir.Attribute) for target in stores),
-        calls_parameters=any(_names_one_of(call, parameters) for call in calls)
-        or any(_changes_one_of(node, parameters) for node in nodes),
-        builds=gives_something(routine),
+        may_raise=alone.raises or not alone.raising_calls <= known,
+        inserts=alone.inserts,
+        evicts=alone.evicts,
+        calls_parameters=alone.calls_parameters,
+        builds=routine.once(gives_something),
     )
 
 
-def _stored(node: msgspec.Struct) -> tuple[ir.Expression, ...]:
-    targets = node.targets if isinstance(node, ir.Assign) else ()
-    return tuple(inner for target in targets for inner in flattened(target))
+class Alone(msgspec.Struct, frozen=True):
+    """What a routine does by itself, whoever it calls."""
+
+    raises: bool
+    """Whether anything but a call may raise."""
+    raising_calls: frozenset[str | None]
+    """The last words of the calls that may raise."""
+    inserts: bool
+    evicts: bool
+    calls_parameters: bool
+
+
+def _alone(routine: Routine) -> Alone:
+    function = routine.function
+    parameters = {parameter.name for parameter in function.parameters[1 if routine.takes_receiver else 0 :]}
+    nodes = routine.nodes
+    calls = routine.nodes_of(ir.Call)
+    methods = {node.name for node in routine.nodes_of(ir.Attribute)}
+    targets = (target for node in routine.nodes_of(ir.Assign) for target in node.targets)
+    stores = [inner for target in targets for inner in flattened(target)]
+    return Alone(
+        raises=any(operation_may_raise(node) for node in nodes if not isinstance(node, ir.Call)),
+        raising_calls=frozenset(last_part(call.function) for call in calls if call_may_raise(call)),
+        inserts=bool(methods & INSERTING_METHODS)
+        or any(isinstance(target, ir.Subscript) for target in stores)
+        or any(node.operator == "|" for node in routine.nodes_of(ir.Augment)),
+        evicts=bool(methods & EVICTING_METHODS)
+        or bool(routine.nodes_of(ir.Delete))
+        or any(isinstance(target, ir.Attribute) for target in stores),
+        calls_parameters=any(_names_one_of(call, parameters) for call in calls)
+        or any(_changes_one_of(node, parameters) for node in nodes),
+    )
 
 
 def _names_one_of(call: ir.Call, names: set[str]) -> bool:
@@ -199,7 +214,7 @@ def _changes_one_of(node: msgspec.Struct, names: set[str]) -> bool:
     """Whether a container that was passed in gets or loses entries here."""
     match node:
         case ir.Attribute(value=ir.Name(id=name), name=method):
-            return name in names and method in INSERTING_METHODS | EVICTING_METHODS
+            return name in names and (method in INSERTING_METHODS or method in EVICTING_METHODS)
         case ir.Assign(targets=targets) | ir.Delete(targets=targets):
             stores = [inner for target in targets for inner in flattened(target)]
             bases = [target.value for target in stores if isinstance(target, ir.Subscript)]
