@@ -151,3 +151,18 @@ def test_only_another_file_that_is_no_test_counts(root: Path) -> None:
     (root / "app" / "admin.py").write_text("base._items.clear()\n")
     assert Project().evicts(base, "_items")
     assert not Project().evicts(base, "_other")
+
+
+def test_modules_that_were_not_asked_for_longest_are_let_go(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("first", "second", "third"):
+        (root / "app" / f"{name}.py").write_text(f"name = '{name}'\n")
+    monkeypatch.setattr("leaklint.project.MOST_BYTES_KEPT", 2 * len("name = 'second'\n"))
+    project = Project()
+    home = project.home(str(root / "app" / "user.py"))
+    first, second = (project.load(home, f"app/{name}") for name in ("first", "second"))
+    assert project.load(home, "app/first") is first
+    assert project.load(home, "app/third") is not None
+    assert project.load(home, "app/first") is first
+    again = project.load(home, "app/second")
+    assert again is not None
+    assert again is not second

@@ -44,6 +44,8 @@ _EVICTION = re.compile(rb"\bdel\b|=\s*\{|\.(?:%s)\b" % b"|".join(word.encode() f
 _IMPORTED = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import\b", re.MULTILINE)
 
 MOST_USERS = 12
+MOST_BYTES_KEPT = 8_000_000
+"""How much source may be kept as modules that were read for others; one file may ask for half of it."""
 """How many files may name a class that is looked for in all of them."""
 
 
@@ -67,6 +69,7 @@ class Project:
         self._homes: dict[str, Home] = {}
         self._kinds: dict[str, str | None] = {}
         self._modules: dict[str, Loaded | None] = {}
+        self._kept = 0
         self._words: dict[str, EvictedWords] = {}
         self._bytes: dict[str, tuple[bool, tuple[tuple[int, str], ...]]] = {}
         self._lives: dict[str, Life] = {}
@@ -129,9 +132,20 @@ class Project:
         """Read a module; None if that is not possible."""
         path = path_of(home, label)
         self._ask("file", path)
-        if path not in self._modules:
-            self._modules[path] = _load(path, label)
+        if path in self._modules:
+            # The last one asked for is the last to go.
+            self._modules[path] = self._modules.pop(path)
+        else:
+            loaded = self._modules[path] = _load(path, label)
+            self._kept += loaded.size if loaded is not None else 0
+            self._forget_the_oldest()
         return self._modules[path]
+
+    def _forget_the_oldest(self) -> None:
+        """Let go of the modules that were not asked for longest; all of a large project would not fit into memory."""
+        while self._kept > MOST_BYTES_KEPT and len(self._modules) > 1:
+            loaded = self._modules.pop(next(iter(self._modules)))
+            self._kept -= loaded.size if loaded is not None else 0
 
     def may_keep(self, home: Home, label: str) -> bool:
         """Whether a module, going by its bytes, has insertions and evictions, or imports one that has."""
