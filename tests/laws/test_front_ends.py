@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from laws import front_ends
-from laws.fixtures import FIXTURES, every_fixture, report, reported
+from laws.fixtures import FIXTURES, every_fixture, report_of, reported
 from laws.front_ends import Said
 from laws.marks import with_noqa
 from leaklint.cli import main
@@ -17,6 +18,8 @@ from leaklint.source import decode, offset, position
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from leaklint.model import Finding
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +84,15 @@ def test_noqa_of_one_line_leaves_the_others(silenced: tuple[Path, ...], tmp_path
     assert {said.line for said in front_ends.cli([tmp_path / path.name])} == {line}
 
 
+@functools.cache
+def _found(path: Path) -> tuple[Finding, ...]:
+    return report_of(path.read_bytes(), str(path)).findings
+
+
 def _said(path: Path) -> list[Said]:
     source = decode(str(path), path.read_bytes())
     found = []
-    for finding in report(path).findings:
+    for finding in _found(path):
         line, column = position(source, offset(source, finding.span.line, finding.span.column))
         found.append(Said(path.name, line, column, finding.code, " ".join(finding.message.splitlines())))
     return sorted(found)
