@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import random
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from laws import front_ends
-from laws.fixtures import FIXTURES, every_fixture, report_of, reported
+from laws.fixtures import FIXTURES, every_fixture, found, reported
 from laws.front_ends import Said
 from laws.marks import with_noqa
 from leaklint.cli import main
@@ -19,7 +18,8 @@ from leaklint.source import decode, offset, position
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from leaklint.model import Finding
+
+pytestmark = pytest.mark.no_cover
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +84,10 @@ def test_noqa_of_one_line_leaves_the_others(silenced: tuple[Path, ...], tmp_path
     assert {said.line for said in front_ends.cli([tmp_path / path.name])} == {line}
 
 
-@functools.cache
-def _found(path: Path) -> tuple[Finding, ...]:
-    return report_of(path.read_bytes(), str(path)).findings
-
-
 def _said(path: Path) -> list[Said]:
     source = decode(str(path), path.read_bytes())
-    found = []
-    for finding in _found(path):
+    told = []
+    for finding in found(path):
         line, column = position(source, offset(source, finding.span.line, finding.span.column))
-        found.append(Said(path.name, line, column, finding.code, " ".join(finding.message.splitlines())))
-    return sorted(found)
+        told.append(Said(path.name, line, column, finding.code, " ".join(finding.message.splitlines())))
+    return sorted(told)
