@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from leaklint.repairs.layout import Layout
     from leaklint.repairs.site import Site
 
-_EAGER = frozenset("all any dict extend frozenset gather join list max min set sorted sum tuple update".split())
+_EAGER = frozenset("dict frozenset list max min set sorted sum tuple".split())
+"""What takes all that a generator gives before anybody sees any of it; `any` and `all` may stop in the middle."""
 _PURE = frozenset(
     """
     blake2b blake2s digest encode format hash hexdigest int join lower md5 repr sha1 sha224 sha256 sha384 sha512 str
@@ -158,10 +159,20 @@ def _is_in_first_iterable(comprehension: ir.Comprehension, site: Site) -> bool:
 def _is_taken_at_once(statement: ir.Statement, generator: ir.Comprehension) -> bool:
     return any(
         isinstance(node, ir.Call)
-        and last_part(node.function) in _EAGER
+        and _takes_all(node.function)
         and any(argument.value is generator for argument in node.arguments)
         for node in below(statement)
     )
+
+
+def _takes_all(function: ir.Expression) -> bool:
+    match function:
+        case ir.Name(id=name):
+            return name in _EAGER or name == "gather"
+        case ir.Attribute(value=owner, name=name):
+            return (name == "join" and isinstance(owner, ir.Text)) or (name == "gather" and isinstance(owner, ir.Name))
+        case _:
+            return False
 
 
 def _telling(statement: ir.Statement, expression: ir.Expression) -> str | None:
