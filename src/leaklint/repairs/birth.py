@@ -10,11 +10,12 @@ from leaklint import ir
 from leaklint.ir_walk import below, last_part
 from leaklint.repairs.changes import Change, ComprehensionToLoop, Hoist, InsertAfter, InsertBefore
 from leaklint.repairs.expressions import evaluation_order
-from leaklint.repairs.find import binds, expression_of
+from leaklint.repairs.find import binds, expression_of, names_read
 from leaklint.repairs.layout import place_of
 from leaklint.repairs.loops import key_order
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import Refusal, RefusedError
+from leaklint.repairs.stretch import locals_of
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -52,6 +53,9 @@ class Source(msgspec.Struct, frozen=True, eq=False):
     expression: ir.Expression | None = None
     target: str = ""
     eager: bool = False
+    value: ir.Expression | None = None
+    """What the entry is to hold, if it must be evaluated, under `value_name`, before the key."""
+    value_name: str = ""
     risk: str | None = None
 
     @property
@@ -74,7 +78,8 @@ class Source(msgspec.Struct, frozen=True, eq=False):
             )
         if self.expression is not None:
             after = (InsertBefore(statement, lines, above_comments=False),) if lines else ()
-            return (Hoist(statement, self.expression, self.name), *after)
+            first = () if self.value is None else (Hoist(statement, self.value, self.value_name),)
+            return (*first, Hoist(statement, self.expression, self.name), *after)
         return (InsertAfter(statement, lines),) if lines else ()
 
 
@@ -98,11 +103,38 @@ def ways_to_name(layout: Layout, site: Site, *, with_collected: bool = True) -> 
     around = [one for one in below(statement) if isinstance(one, ir.Comprehension) and one.at.contains(site.key)]
     inside = [one for one in around if one.at != site.key and not _is_in_first_iterable(one, site)]
     if not inside:
-        risk = _risk(evaluation_order(layout, statement, expression), expression)
-        return Source(site, name, is_new=True, expression=expression, risk=risk)
+        return _above_its_statement(layout, site, expression, name)
     if len(inside) > 1:
         raise RefusedError(f"the key on line {site.key.line} is built in a comprehension inside another")
     return _from_comprehension(layout, site, inside[0], expression, name)
+
+
+def _above_its_statement(layout: Layout, site: Site, expression: ir.Expression, name: str) -> Source:
+    """The key on a line of its own; behind the value that it is to hold, where that shows."""
+    statement = site.statement
+    order = evaluation_order(layout, statement, expression)
+    source = Source(site, name, is_new=True, expression=expression)
+    if order == "kept" or (order == "reads" and _keeps_its_value(site.function, expression)):
+        return source
+    if order == "reads" and _only_computes(expression):
+        return source
+    match statement:
+        case ir.Assign(targets=(ir.Subscript(index=index),), value=value, annotation=None) if index is expression:
+            assert value is not None
+            taken = layout.names | {name}
+            value_name = free_name("value", site.function, taken)
+            risk = _risk(evaluation_order(layout, statement, expression, (value,)), expression)
+            return msgspec.structs.replace(source, value=value, value_name=value_name, risk=risk)
+    return msgspec.structs.replace(source, risk=_risk(order, expression))
+
+
+def _keeps_its_value(function: ir.Function, expression: ir.Expression) -> bool:
+    """Whether an expression only reads the function's own variables, which no call can bind anew."""
+    if not all(isinstance(node, ir.Name | ir.Constant | ir.Text | ir.Display) for node in below(expression)):
+        return False
+    inner = (node for node in below(function) if isinstance(node, ir.Function) and node is not function)
+    shared = {name for node in inner for name in node.nonlocal_names}
+    return names_read(expression) <= locals_of(function) - shared
 
 
 def _new_name(wanted: str, function: ir.Function, module_wide: AbstractSet[str]) -> str:
