@@ -26,6 +26,7 @@ from leaklint.repairs.changes import (
     WrapInTry,
 )
 from leaklint.repairs.cleanup import Cleanup, cleanup_at, locks_between, said, under
+from leaklint.repairs.counted import CLAUSE
 from leaklint.repairs.evict_on_exception import plans_on_exception
 from leaklint.repairs.expressions import evaluation_order
 from leaklint.repairs.find import (
@@ -105,7 +106,7 @@ def _to_the_last(intent: Intent, stretch: Stretch) -> tuple[Intent, Stretch]:
 
 def _plans_for_a_stretch(intent: Intent, stretch: Stretch) -> Iterator[Plan | Refusal]:
     """Yield the ways where one function inserts and evicts."""
-    by_hand = takes_locks_by_hand(stretch)
+    by_hand = takes_locks_by_hand(intent.layout, stretch)
     for plan in _in_order_of_safety(intent, stretch):
         yield _at_risk(plan, locks_by_hand.RISK) if by_hand and isinstance(plan, Plan) else plan
 
@@ -116,7 +117,8 @@ def _in_order_of_safety(intent: Intent, stretch: Stretch) -> Iterator[Plan | Ref
         yield from plans_on_exception(intent, stretch)
         return
     unsafe: list[Plan] = []
-    for plan in chain(plans_on_exception(intent, stretch), _plans_with_a_finally(intent, stretch)):
+    guarded = (made for made in (_made(partial(_where_it_raises, intent, stretch)),) if made is not None)
+    for plan in chain(plans_on_exception(intent, stretch), guarded, _plans_with_a_finally(intent, stretch)):
         is_hiding = isinstance(plan, Plan) and (looks_up_the_container(stretch) or _moves_an_eviction(plan))
         if isinstance(plan, Plan) and (plan.risk is not None or is_hiding):
             unsafe.append(_at_risk(plan, taken_meanwhile.RISK))
@@ -321,6 +323,21 @@ def _around(intent: Intent, stretch: Stretch, start: int, *, keeps: bool = False
     if first is last and isinstance(first, ir.Try) and not first.final:
         return Plan((AddFinally(first, lines), *leftover.changes))
     return Plan((WrapInTry(first, last, lines), *leftover.changes))
+
+
+def _where_it_raises(intent: Intent, stretch: Stretch) -> Plan | None:
+    """An eviction under a condition about the entry, said again where an exception comes before it."""
+    layout, guard, start = intent.layout, stretch.sibling(stretch.last), stretch.first + 1
+    if stretch.is_helper or not isinstance(guard, ir.If) or guard.otherwise or start >= stretch.last:
+        return None
+    cleanup = cleanup_of(layout, stretch)
+    header = f"if {text_of(layout, guard.test.at)}:"
+    if cleanup.statements != guard.body or "\n" in header:
+        return None
+    first, last = stretch.sibling(start), stretch.sibling(stretch.last - 1)
+    require_bound(layout, stretch, (guard,), first, last)
+    all_kept(intent, stretch, start, stretch.last - 1)
+    return Plan((WrapInTry(first, last, (*under((header,), said(layout, cleanup)), "raise"), CLAUSE),))
 
 
 def _into_the_final(intent: Intent, stretch: Stretch) -> Plan | None:
