@@ -167,7 +167,8 @@ def test_loop_variables_that_mean_something_else_get_another_name() -> None:
 def test_a_list_that_could_be_seen_half_filled_needs_another_name() -> None:
     seen = [
         "try:\n    xs = [f'{a}{y}' for y in ys]\nexcept E: print(xs)",
-        "with a:\n    xs = [f'{a}{y}' for y in ys]",
+        "with a:\n    xs = [f'{a}{y}' for y in ys]\nprint(xs)",
+        "try:\n    xs = [f'{a}{y}' for y in ys]\nfinally: print(xs)",
         "xs = [f'{a}{y}' for y in xs]",
         "xs = [f'{a}{y}' for y in ys]\ndef g(): return xs",
         "global xs\nxs = [f'{a}{y}' for y in ys]",
@@ -177,6 +178,19 @@ def test_a_list_that_could_be_seen_half_filled_needs_another_name() -> None:
         assert refused(layout, change).endswith("it needs another name"), code
         layout, change = written_out(inside_function(code), "built")
         assert "xs = built\n" in repaired(layout, change)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "with a:\n    xs = [f'{a}{y}' for y in ys]\n    print(xs)",
+        "try:\n    xs = [f'{a}{y}' for y in ys]\n    print(xs)\nexcept E: print(ys)",
+        "try:\n    xs = [f'{a}{y}' for y in ys]\nfinally: print(ys)",
+    ],
+)
+def test_a_list_that_nobody_reads_after_an_exception_keeps_its_name(code: str) -> None:
+    layout, change = written_out(inside_function(code))
+    assert "xs = []\n" in repaired(layout, change)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from leaklint import ir
 from leaklint.ir_walk import below, last_part
 from leaklint.repairs.changes import Change, ComprehensionToLoop, Hoist, InsertAfter, InsertBefore
 from leaklint.repairs.expressions import evaluation_order
-from leaklint.repairs.find import binds, expression_of
+from leaklint.repairs.find import binds, expression_of, names_read
 from leaklint.repairs.layout import place_of
 from leaklint.repairs.loops import key_order
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import Refusal, RefusedError
+from leaklint.repairs.stretch import locals_of
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from leaklint.repairs.layout import Layout
     from leaklint.repairs.site import Site
 
-_EAGER = frozenset("all any dict extend frozenset gather join list max min set sorted sum tuple update".split())
+_EAGER = frozenset("dict frozenset list max min set sorted sum tuple".split())
+"""What takes all that a generator gives before anybody sees any of it; `any` and `all` may stop in the middle."""
 _PURE = frozenset(
     """
     blake2b blake2s digest encode format hash hexdigest int join lower md5 repr sha1 sha224 sha256 sha384 sha512 str
@@ -51,6 +53,9 @@ class Source(msgspec.Struct, frozen=True, eq=False):
     expression: ir.Expression | None = None
     target: str = ""
     eager: bool = False
+    value: ir.Expression | None = None
+    """What the entry is to hold, if it must be evaluated, under `value_name`, before the key."""
+    value_name: str = ""
     risk: str | None = None
 
     @property
@@ -73,7 +78,8 @@ class Source(msgspec.Struct, frozen=True, eq=False):
             )
         if self.expression is not None:
             after = (InsertBefore(statement, lines, above_comments=False),) if lines else ()
-            return (Hoist(statement, self.expression, self.name), *after)
+            first = () if self.value is None else (Hoist(statement, self.value, self.value_name),)
+            return (*first, Hoist(statement, self.expression, self.name), *after)
         return (InsertAfter(statement, lines),) if lines else ()
 
 
@@ -97,11 +103,38 @@ def ways_to_name(layout: Layout, site: Site, *, with_collected: bool = True) -> 
     around = [one for one in below(statement) if isinstance(one, ir.Comprehension) and one.at.contains(site.key)]
     inside = [one for one in around if one.at != site.key and not _is_in_first_iterable(one, site)]
     if not inside:
-        risk = _risk(evaluation_order(layout, statement, expression), expression)
-        return Source(site, name, is_new=True, expression=expression, risk=risk)
+        return _above_its_statement(layout, site, expression, name)
     if len(inside) > 1:
         raise RefusedError(f"the key on line {site.key.line} is built in a comprehension inside another")
     return _from_comprehension(layout, site, inside[0], expression, name)
+
+
+def _above_its_statement(layout: Layout, site: Site, expression: ir.Expression, name: str) -> Source:
+    """The key on a line of its own; behind the value that it is to hold, where that shows."""
+    statement = site.statement
+    order = evaluation_order(layout, statement, expression)
+    source = Source(site, name, is_new=True, expression=expression)
+    if order == "kept" or (order == "reads" and _keeps_its_value(site.function, expression)):
+        return source
+    if order == "reads" and _only_computes(expression):
+        return source
+    match statement:
+        case ir.Assign(targets=(ir.Subscript(index=index),), value=value, annotation=None) if index is expression:
+            assert value is not None
+            taken = layout.names | {name}
+            value_name = free_name("value", site.function, taken)
+            risk = _risk(evaluation_order(layout, statement, expression, (value,)), expression)
+            return msgspec.structs.replace(source, value=value, value_name=value_name, risk=risk)
+    return msgspec.structs.replace(source, risk=_risk(order, expression))
+
+
+def _keeps_its_value(function: ir.Function, expression: ir.Expression) -> bool:
+    """Whether an expression only reads the function's own variables, which no call can bind anew."""
+    if not all(isinstance(node, ir.Name | ir.Constant | ir.Text | ir.Display) for node in below(expression)):
+        return False
+    inner = (node for node in below(function) if isinstance(node, ir.Function) and node is not function)
+    shared = {name for node in inner for name in node.nonlocal_names}
+    return names_read(expression) <= locals_of(function) - shared
 
 
 def _new_name(wanted: str, function: ir.Function, module_wide: AbstractSet[str]) -> str:
@@ -158,10 +191,20 @@ def _is_in_first_iterable(comprehension: ir.Comprehension, site: Site) -> bool:
 def _is_taken_at_once(statement: ir.Statement, generator: ir.Comprehension) -> bool:
     return any(
         isinstance(node, ir.Call)
-        and last_part(node.function) in _EAGER
+        and _takes_all(node.function)
         and any(argument.value is generator for argument in node.arguments)
         for node in below(statement)
     )
+
+
+def _takes_all(function: ir.Expression) -> bool:
+    match function:
+        case ir.Name(id=name):
+            return name in _EAGER or name == "gather"
+        case ir.Attribute(value=owner, name=name):
+            return (name == "join" and isinstance(owner, ir.Text)) or (name == "gather" and isinstance(owner, ir.Name))
+        case _:
+            return False
 
 
 def _telling(statement: ir.Statement, expression: ir.Expression) -> str | None:

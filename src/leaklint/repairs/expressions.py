@@ -16,6 +16,8 @@ from leaklint.repairs.order import Order, order_if_first
 from leaklint.repairs.refusal import Refusal, RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from leaklint import ir
     from leaklint.model import Span
 
@@ -28,10 +30,14 @@ def as_argument(layout: Layout, expression: ir.Expression) -> str:
     return text if len(call.args) == 1 else f"({text})"
 
 
-def evaluation_order(layout: Layout, statement: ir.Statement, expression: ir.Expression) -> Order | Refusal:
-    """Return what it means to evaluate `expression` before anything else of its statement."""
+def evaluation_order(
+    layout: Layout, statement: ir.Statement, expression: ir.Expression, behind: Sequence[ir.Expression] = ()
+) -> Order | Refusal:
+    """Return what it means to evaluate `expression` before anything else of its statement but those `behind` which."""
     try:
-        return order_if_first(statement_at(layout.nodes, statement.at), expression_at(layout.nodes, expression.at))
+        settled = [expression_at(layout.nodes, one.at) for one in behind]
+        wanted = expression_at(layout.nodes, expression.at)
+        return order_if_first(statement_at(layout.nodes, statement.at), wanted, settled)
     except RefusedError as error:
         return error.refusal
 

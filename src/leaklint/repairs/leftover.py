@@ -8,11 +8,13 @@ import msgspec
 
 from leaklint import ir
 from leaklint.evidence import place_at, shared_depth
+from leaklint.repairs.behind import lets_others_in, shown_behind
 from leaklint.repairs.changes import Change, RemoveElse, RemoveHandler, RemoveStatement
 from leaklint.repairs.cleanup import cleanup_at
 from leaklint.repairs.find import function_of, owners_of, standing_in, statement_around
 from leaklint.repairs.layout import place_of
 from leaklint.repairs.refusal import RefusedError
+from leaklint.same_caches import cache_name
 
 if TYPE_CHECKING:
     from leaklint.model import Span
@@ -30,7 +32,7 @@ class Leftover(msgspec.Struct, frozen=True):
 
 def without(intent: Intent, stretch: Stretch, start: int, end: int) -> Leftover:
     """Take out the evictions of the same entry in the siblings `start` to `end` where that leaves clean code."""
-    layout = intent.layout
+    layout, word = intent.layout, cache_name(intent.report.story.insertion.cache)
     is_lone = start == end and isinstance(stretch.sibling(start), ir.Try)
     changes: list[Change] = []
     keeps = False
@@ -40,9 +42,28 @@ def without(intent: Intent, stretch: Stretch, start: int, end: int) -> Leftover:
         if index is None or not start <= index <= end or function_of(layout, statement) is not stretch.function:
             continue
         found = _removal(layout, stretch, span, statement, is_lone)
+        shown = shown_behind(layout, statement, stretch.block, end, word) if found else ()
+        _require_alone(layout, statement, shown)
+        found = [] if shown else found
         keeps = keeps or not found
         changes += [change for change in found if change not in changes]
     return Leftover(tuple(changes), keeps)
+
+
+def all_kept(intent: Intent, stretch: Stretch, start: int, end: int) -> Leftover:
+    """Leave the evictions where they are. Raises RefusedError where others may put in an entry of their own behind."""
+    layout, word = intent.layout, cache_name(intent.report.story.insertion.cache)
+    for span in _evictions(intent, stretch):
+        statement = statement_around(layout, span)
+        index = standing_in(layout, statement, stretch.block)
+        if index is not None and start <= index <= end:
+            _require_alone(layout, statement, shown_behind(layout, statement, stretch.block, end, word))
+    return Leftover((), keeps=True)
+
+
+def _require_alone(layout: Layout, eviction: ir.Statement, shown: tuple[ir.Statement, ...]) -> None:
+    if shown and lets_others_in(layout, eviction, shown):
+        raise RefusedError(f"behind the eviction on line {eviction.at.line} others may put in an entry of their own")
 
 
 def is_emptied(intent: Intent, stretch: Stretch, statement: ir.Try) -> bool:

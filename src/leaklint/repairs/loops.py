@@ -81,7 +81,7 @@ def _require_unobserved(layout: Layout, change: ComprehensionToLoop) -> None:
     definition = around[last]
     assert definition is not None
     function = statement_at(layout.nodes, definition.at)
-    if any(isinstance(owner, ir.Try | ir.With) for owner in around[last + 1 :]):
+    if any(_may_go_on(function, change, owner) for owner in around[last + 1 :] if owner is not None):
         raise RefusedError(f"{change.name} could be seen half filled when the loop raises; it needs another name")
     own = expression_at(layout.nodes, change.comprehension.at)
     for node in ast.walk(function):
@@ -91,6 +91,22 @@ def _require_unobserved(layout: Layout, change: ComprehensionToLoop) -> None:
             raise RefusedError(
                 f"{change.name} could be seen half filled by the code that fills it; it needs another name"
             )
+
+
+def _may_go_on(function: ast.stmt, change: ComprehensionToLoop, owner: ir.Statement) -> bool:
+    """Whether the function may read the name of what is filled after an exception in what is inside `owner`."""
+    if not isinstance(owner, ir.Try | ir.With):
+        return False
+    read = [
+        span_of(node)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and node.id == change.name and isinstance(node.ctx, ast.Load)
+    ]
+    if isinstance(owner, ir.Try) and not owner.handlers:
+        return any(statement.at.contains(span) for statement in owner.final for span in read)
+    # What is read behind the comprehension, in the same block, is read only where it has not raised.
+    behind = [statement.at for statement in owner.body if statement.at > change.statement.at]
+    return not all(any(at.contains(span) for at in behind) for span in read)
 
 
 def key_order(layout: Layout, comprehension: ir.Comprehension, key: ir.Expression) -> Order | Refusal:

@@ -31,6 +31,9 @@ def first_to_move(layout: Layout, stretch: Stretch, start: int) -> tuple[int, in
     group = _asked_for_emptiness(layout, stretch.sibling(stretch.last))
     joining = None if group is None else _joining(layout, stretch, group)
     if group is None or joining is None:
+        between = stretch.block.statements[stretch.first + 1 : stretch.last]
+        if group is not None and any(_takes_out(layout, one, group, _REMOVES) for one in between):
+            raise RefusedError("the group's member is taken out, and where it is put in is not seen")
         return start, stretch.last
     index = stretch.last - 1
     leaving = stretch.sibling(index)
@@ -73,14 +76,35 @@ def _joining(layout: Layout, stretch: Stretch, group: str) -> int | None:
 def _puts_in(layout: Layout, node: object, group: str) -> bool:
     match node:
         case ir.Call(function=ir.Attribute(value=owner, name=name)) if name in _ADDS:
-            return text_of(layout, owner.at) == group
+            return group in (text_of(layout, owner.at), _entry_got(layout, owner))
         case ir.Augment(target=target, operator="+"):
             return text_of(layout, target.at) == group
-        case ir.Assign(targets=targets):
-            entries = (target for target in targets if isinstance(target, ir.Subscript))
-            return any(text_of(layout, entry.value.at) == group for entry in entries)
+        case ir.Assign(targets=targets, value=value):
+            entries = [target for target in targets if isinstance(target, ir.Subscript)]
+            counts_up = any(text_of(layout, entry.at) == group for entry in entries) and _adds_one(layout, value, group)
+            return counts_up or any(text_of(layout, entry.value.at) == group for entry in entries)
         case _:
             return False
+
+
+def _adds_one(layout: Layout, value: ir.Expression | None, group: str) -> bool:
+    """Whether a value is `count + 1` or `counts.get(key, 0) + 1` for the count `counts[key]`."""
+    match value:
+        case ir.Binary(left=left, operator="+"):
+            return group in (text_of(layout, left.at), _entry_got(layout, left))
+        case _:
+            return False
+
+
+def _entry_got(layout: Layout, got: ir.Expression) -> str | None:
+    """`groups[key]` for `groups.setdefault(key, …)` and `groups.get(key, …)`."""
+    match got:
+        case ir.Call(
+            function=ir.Attribute(value=groups, name="setdefault" | "get"), arguments=(ir.Argument(value=key), *_)
+        ):
+            return f"{text_of(layout, groups.at)}[{text_of(layout, key.at)}]"
+        case _:
+            return None
 
 
 def _takes_out(layout: Layout, statement: ir.Statement, group: str, ways: frozenset[str]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leaklint import ir
-from leaklint.ir_walk import assigned_attributes, below
+from leaklint.ir_walk import assigned_attributes, below, last_part
 from leaklint.outline import family
 from leaklint.repairs.changes import Change, Hoist, InsertBefore, ReplaceExpression
 from leaklint.repairs.expressions import evaluation_order
@@ -16,6 +16,7 @@ from leaklint.repairs.find import bound_by
 from leaklint.repairs.layout import text_of
 from leaklint.repairs.naming import free_name
 from leaklint.repairs.refusal import RefusedError
+from leaklint.repairs.stretch import locals_of
 
 if TYPE_CHECKING:
     import msgspec
@@ -33,9 +34,15 @@ _PAUSES_OR_REPEATS = ir.Await | ir.Yield | ir.For | ir.While
 
 def moves_on(intent: Intent, stretch: Stretch, key: ir.Expression) -> bool:
     """Whether what a key reads may change behind the insertion: other operations may set the attributes in it."""
-    attributes, variables = _read(key)
+    _, variables = _read(key)
     behind = (node for node in below(stretch.function) if isinstance(node, ir.Node) and node.at > stretch.insertion.at)
-    return _is_set(intent, stretch, attributes) or any(not bound_by(node).isdisjoint(variables) for node in behind)
+    return others_move_on(intent, stretch, key) or any(not bound_by(node).isdisjoint(variables) for node in behind)
+
+
+def others_move_on(intent: Intent, stretch: Stretch, key: ir.Expression) -> bool:
+    """Whether other operations may set what a key reads; what the function's own variables do is told elsewhere."""
+    attributes, variables = _read(key)
+    return _is_set(intent, stretch, attributes) or _are_set_module_wide(intent, stretch, variables)
 
 
 def name_the_key(intent: Intent, stretch: Stretch, key: ir.Expression) -> tuple[str, tuple[Change, ...]]:
@@ -46,8 +53,10 @@ def name_the_key(intent: Intent, stretch: Stretch, key: ir.Expression) -> tuple[
     layout = intent.layout
     if not all(isinstance(node, _ONLY_READ) for node in below(key)):
         raise RefusedError("the key is made by calls, and may be another one when the wait is over")
-    wanted = key.name.strip("_") if isinstance(key, ir.Attribute) else ""
+    wanted = (last_part(key) or "").strip("_").lower() if isinstance(key, ir.Attribute | ir.Name) else ""
     name = free_name(wanted or "key", stretch.function, layout.names)
+    if wanted and name != wanted:
+        name = free_name(f"inserted_{wanted}", stretch.function, layout.names)
     around = stretch.sibling(stretch.first)
     _require_unchanged_up_to(intent, stretch, around, key)
     if around is not stretch.insertion:
@@ -89,6 +98,15 @@ def _is_set(intent: Intent, stretch: Stretch, attributes: set[str], *, by_others
         for routine in others
         for node in routine.nodes
         for attribute in assigned_attributes(node) & attributes
+    )
+
+
+def _are_set_module_wide(intent: Intent, stretch: Stretch, variables: set[str]) -> bool:
+    """Whether a function sets one of the variables for the whole module."""
+    shared = variables - locals_of(stretch.function)
+    return any(
+        not shared.isdisjoint(routine.function.global_names) and any(bound_by(node) & shared for node in routine.nodes)
+        for routine in intent.evidence.outline.routines.values()
     )
 
 

@@ -66,12 +66,12 @@ class Region(msgspec.Struct, frozen=True, eq=False):
 
 def regions_of(intent: Intent, site: Site) -> Iterator[Region]:
     """Yield what to protect, the best first: as far as the base key's cleanup, the last use, the end of the block."""
+    _require_not_given_away(intent, site)
     base = _final_of_base(intent, site)
     if base is not None:
         yield base
         if all(_is_within(intent.layout, use, base) for use in site.uses):
             return
-    _require_kept(intent, site)
     narrow = _up_to_base(intent, site) or _region_from(intent, site, None)
     yield narrow
     end = len(narrow.block.statements) - 1
@@ -213,13 +213,13 @@ def _cleanup_statement(layout: Layout, statement: ir.Statement) -> ir.Statement 
     return None
 
 
-def _require_kept(intent: Intent, site: Site) -> None:
+def _require_not_given_away(intent: Intent, site: Site) -> None:
     """Raise RefusedError where the function gives an entry's value to its caller: it must stay in then."""
     held = _entry_names(intent, site)
     for node in below(site.function):
         if isinstance(node, ir.Return) and node.value is not None:
             value = node.value
-            gives = isinstance(value, ir.Name) and value.id in held
+            gives = _is_made_of(value, held)
             direct = any(use.statement is node and _gives_entry(intent, use, value) for use in site.uses)
             if gives or direct or _reads_entry(value, cache_name(intent.report.story.insertion.cache)):
                 raise RefusedError("the function returns the entry's value, so the entry must stay in")
@@ -236,8 +236,23 @@ def _reads_entry(value: ir.Expression, cache: str | None) -> bool:
 
 
 def _gives_entry(intent: Intent, use: Use, value: ir.Expression) -> bool:
-    called = value.value if isinstance(value, ir.Await) else value
-    return called.at == use.place.at and _returns_the_entry(intent, use)
+    given = (one.value if isinstance(one, ir.Await) else one for one in _members(value))
+    return any(one.at == use.place.at for one in given) and _returns_the_entry(intent, use)
+
+
+def _members(value: ir.Expression) -> Iterator[ir.Expression]:
+    """A value, or what a collection that is written out is made of."""
+    match value:
+        case ir.Comprehension(element=element, value=of_key):
+            yield from _members(element if of_key is None else of_key)
+        case ir.Display(items=items):
+            for item in items:
+                yield from _members(item)
+        case ir.Mapping(pairs=pairs):
+            for pair in pairs:
+                yield from _members(pair.value)
+        case _:
+            yield value
 
 
 def _returns_the_entry(intent: Intent, use: Use) -> bool:
@@ -268,21 +283,39 @@ def _returns_what_it_calls(intent: Intent, place: Place) -> bool:
     return any((value.value if isinstance(value, ir.Await) else value).at == place.at for value in given)
 
 
-def _may_be_entry(function: ir.Function, value: ir.Expression, cache: str | None) -> bool:
-    """Whether a returned value may be the entry's: anything but the result of a method of the entry."""
-    match value:
-        case ir.Name(id=name):
-            given = [node.value for node in below(function) if isinstance(node, ir.Assign) and name in binds(node)]
-            return not given or any(one is None or not _is_result_of_entry(one, cache) for one in given)
+def _may_be_entry(function: ir.Function, value: ir.Expression, cache: str | None, asked: str | None = None) -> bool:
+    """Whether a returned value may be the entry's: not what a call gives that neither looks it up nor wraps it."""
+    match value.value if isinstance(value, ir.Await) else value:
+        case ir.Name(id=name) if name != asked:
+            given = [node for node in below(function) if isinstance(node, ir.Assign) and name in binds(node)]
+            is_parameter = any(parameter.name == name for parameter in function.parameters)
+            return (
+                _is_put_in(function, name)
+                or not (given or is_parameter)
+                or any(one.value is None or _may_be_entry(function, one.value, cache, name) for one in given)
+            )
+        case ir.Call() as call:
+            wraps = (last_part(call.function) or "").lstrip("_")[:1].isupper() and bool(call.arguments)
+            return wraps or _reads_entry(call, cache)
+        case ir.Constant() | ir.Text() | ir.Template() | ir.Compare() | ir.Binary():
+            return False
         case _:
-            return not _is_result_of_entry(value, cache)
+            return True
 
 
-def _is_result_of_entry(value: ir.Expression, cache: str | None) -> bool:
-    value = value.value if isinstance(value, ir.Await) else value
-    if not isinstance(value, ir.Call) or not isinstance(value.function, ir.Attribute):
-        return isinstance(value, ir.Constant | ir.Text)
-    return _reads_entry(value.function.value, cache)
+def _is_put_in(function: ir.Function, name: str) -> bool:
+    """Whether a function puts a variable into a container as it is, or in a collection that is written out there."""
+    for node in below(function):
+        match node:
+            case ir.Assign(targets=targets, value=value) if any(isinstance(one, ir.Subscript) for one in targets):
+                given = [value, *targets]
+            case ir.Call(function=ir.Attribute(name=method), arguments=arguments) if method in _FILLS:
+                given = [argument.value for argument in arguments]
+            case _:
+                continue
+        if any(one is not None and not isinstance(one, ir.Call) and _is_made_of(one, {name}) for one in given):
+            return True
+    return False
 
 
 def _entry_names(intent: Intent, site: Site) -> set[str]:
@@ -296,12 +329,15 @@ def _entry_names(intent: Intent, site: Site) -> set[str]:
 def _names_of_value(intent: Intent, use: Use) -> set[str]:
     match use.statement:
         case ir.Assign(targets=targets, value=value) if value is not None:
-            called = value.value if isinstance(value, ir.Await) else value
-            if called.at == use.place.at and _returns_the_entry(intent, use):
+            if _gives_entry(intent, use, value):
                 return {target.id for target in targets if isinstance(target, ir.Name)}
             is_insertion = any(isinstance(target, ir.Subscript) for target in targets)
             if is_insertion and isinstance(value, ir.Name):
                 return {value.id}
+        case ir.Evaluate(
+            value=ir.Call(function=ir.Attribute(value=ir.Name(id=name), name=method), arguments=arguments)
+        ) if method in _FILLS and any(_gives_entry(intent, use, argument.value) for argument in arguments):
+            return {name}
     return set()
 
 
