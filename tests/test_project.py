@@ -155,7 +155,9 @@ def test_what_another_file_evicts_from_its_own_is_none_of_the_file_s_unless_one_
     other.write_text("from app import Pool\nclass Other(Pool):\n    def drop(self, k):\n        self.clients.pop(k)\n")
     assert Project().evicts(str(pool), "clients")
     other.write_text("class Mixin:\n    def drop(self, k):\n        self.clients.pop(k)\n")
-    pool.write_text("from other import Mixin\nclass Pool(Mixin):\n    def put(self, k, v):\n        self.clients[k] = v\n")
+    pool.write_text(
+        "from other import Mixin\nclass Pool(Mixin):\n    def put(self, k, v):\n        self.clients[k] = v\n"
+    )
     assert Project().evicts(str(pool), "clients")
     other.write_text("count(pool.clients)\n")
     assert Project().evicts(str(pool), "clients")

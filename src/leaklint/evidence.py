@@ -16,6 +16,7 @@ import msgspec
 from leaklint import ir
 from leaklint.bounds import bounded_containers
 from leaklint.containers import Kind, kind_of_value
+from leaklint.factories import growing_variables
 from leaklint.flow.caches import is_changed_since
 from leaklint.flow.events import Eviction, Insertion, Place, Release, Stack, Walk
 from leaklint.flow.walks import unused_routines, walk_module
@@ -194,6 +195,11 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     def made_anew(self) -> frozenset[str]:
         """Attributes whose containers are each a new one: one that is given may be that of all who are given it."""
         return frozenset(name for name, places in self.assignments.items() if all(_is_new(node) for _, node in places))
+
+    @cached_property
+    def growing_variables(self) -> frozenset[tuple[str, str]]:
+        """Containers in variables of functions, each with its function, that handlers fill and nothing evicts from."""
+        return growing_variables(self.outline)
 
     @cached_property
     def counters(self) -> frozenset[str]:

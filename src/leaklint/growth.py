@@ -17,7 +17,7 @@ from leaklint.flow.events import Eviction, Insertion
 from leaklint.held_by_callers import are_all_held_by_callers
 from leaklint.identities import is_identity
 from leaklint.keys import Match, compare
-from leaklint.outline import Blueprint, ancestry, heirs, label_of
+from leaklint.outline import Blueprint, Outline, ancestry, heirs, label_of
 from leaklint.routine import Routine
 from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.stories import Story
@@ -28,6 +28,7 @@ from leaklint.values import (
     Element,
     Entry,
     Field,
+    Free,
     Global,
     Instance,
     Item,
@@ -65,9 +66,15 @@ def growing_stories(evidence: Evidence) -> Iterator[Story]:
             continue
         if are_all_held_by_callers(evidence, story):
             continue
-        has_stayed = not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays)
-        if has_stayed and not _goes_with_its_owner(evidence, story.insertion.cache):
+        if _has_stayed(story) and not _goes_with_its_owner(evidence, story.insertion.cache):
             yield story
+
+
+def _has_stayed(story: Story) -> bool:
+    """Whether the entry stays where all is well, if the function ever ends well: an endless loop does not."""
+    if not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays):
+        return True
+    return bool(story.stays) and all(way_out.kind == "raise" for way_out in story.walk.exits)
 
 
 def _is_record(evidence: Evidence, cache: Value) -> bool:
@@ -95,10 +102,16 @@ def _goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
 @once_per_cache
 def only_grows(evidence: Evidence, cache: Value) -> bool:
     """Whether nothing takes single entries out of the container."""
+    if isinstance(cache, Free):
+        return _is_growing_variable(evidence, cache)
     name = cache_name(cache)
     if name is None or isinstance(cache, Entry) or name not in evidence.growing or is_bounded(evidence, cache):
         return False
     return not evidence.project_evicts(name) and name not in evidence.names_evicted
+
+
+def _is_growing_variable(evidence: Evidence, cache: Free) -> bool:
+    return (cache.function, cache.name) in evidence.growing_variables
 
 
 def why_fresh(evidence: Evidence, key: Value) -> str | None:
@@ -177,12 +190,14 @@ PLAIN_BASES = frozenset("ABC Enum Exception Generic NamedTuple Protocol TypedDic
 def outlives_operations(evidence: Evidence, cache: Value) -> bool:
     """Whether the container's owner is there for many operations, as far as the code says so.
 
-    A module's variable is, and what stands in a class body. An instance is if it has locks, threads or queues, if it
-    has coroutines, or if somebody calls its hooks.
+    A module's variable is, what stands in a class body, and what handlers share that a function has set up. An instance
+    is if it has locks, threads or queues, if it has coroutines, or if somebody calls its hooks.
     """
     match cache:
         case Global():
             return True
+        case Free():
+            return _is_growing_variable(evidence, cache)
         case Field(base=Instance(class_name=owner), name=name):
             related = _related(evidence, owner)
             return any(name in blueprint.shared or _serves(blueprint, evidence) for blueprint in related)
@@ -257,7 +272,11 @@ def _single_evictions(evidence: Evidence, cache: Value) -> Iterator[Eviction]:
 
 def _is_single(eviction: Eviction) -> bool:
     """Whether it takes out one entry because its time has come: no sweep, no shutdown."""
-    if eviction.key is None or eviction.is_filtered or ends_a_life(eviction.place.function):
+    if eviction.key is None or eviction.is_filtered:
+        return False
+    # Whoever is told of one item, as in `disconnect(sid)`, ends that.
+    is_told = any(isinstance(part, Parameter) for part in involved(eviction.key))
+    if ends_a_life(eviction.place.function) and not is_told:
         return False
     return not any(
         isinstance(part, Element) and mentions(part.iterable, eviction.cache) for part in within(eviction.key)
@@ -291,7 +310,7 @@ ENDS_OF = {
 
 
 def end_hook(evidence: Evidence, story: Story) -> Routine | None:
-    """The method that is told of the end of what a function of the story is told of the beginning of.
+    """The function that is told of the end of what a function of the story is told of the beginning of.
 
     They go by one name but for one word, and whatever the key is made from the end is given, too. Where a sibling
     container loses the key again, that says more.
@@ -311,18 +330,31 @@ def end_hook(evidence: Evidence, story: Story) -> Routine | None:
 
 
 def _counterpart(start: Routine, made_from: set[str], evidence: Evidence) -> Routine | None:
-    if start.class_name not in evidence.outline.classes:
-        return None
-    methods = evidence.outline.classes[start.class_name].methods
     words = start.function.name.split("_")
-    given = made_from or {parameter.name for parameter in start.function.parameters[1:]}
+    beside = _beside(start, evidence.outline)
+    given = made_from or {parameter.name for parameter in start.function.parameters[start.takes_receiver :]}
     for number, word_of_start in enumerate(words):
         for end in ENDS_OF.get(word_of_start, ()):
-            other = methods.get("_".join([*words[:number], end, *words[number + 1 :]]))
-            hook = evidence.outline.routines[other] if other is not None else None
+            hook = beside.get("_".join([*words[:number], end, *words[number + 1 :]]))
             if hook is not None and given and given <= {parameter.name for parameter in hook.function.parameters}:
-                return hook
+                return hook if not _is_named_after_another(hook, given) else None
     return None
+
+
+def _beside(start: Routine, found: Outline) -> dict[str, Routine]:
+    """The methods of the same class by their names, or the functions of the same module or function."""
+    if start.class_name is not None:
+        methods = found.classes[start.class_name].methods if start.class_name in found.classes else {}
+        return {name: found.routines[method] for name, method in methods.items()}
+    near = (one for one in found.routines.values() if one.class_name is None and one.parent == start.parent)
+    return {one.function.name: one for one in near if label_of(one.name) == label_of(start.name)}
+
+
+def _is_named_after_another(hook: Routine, given: set[str]) -> bool:
+    """Whether the name says that something else ends, which is given too: `unsubscribe_queue(queue_name, exchange)`."""
+    words = words_of(hook.function.name)
+    named = {one.name for one in hook.function.parameters if not words.isdisjoint(words_of(one.name))}
+    return bool(named) and named.isdisjoint(given)
 
 
 def is_only_looked_up(evidence: Evidence, story: Story) -> bool:

@@ -68,7 +68,7 @@ def growing(outline: Outline) -> frozenset[str]:
     around = _aliases_around(outline, names)
     for routine in outline.routines.values():
         is_end = ends_a_life(routine.function.name)
-        for name, use in _uses(routine, names, filled_by_reading, around.get(routine.name, _NONE)):
+        for name, use in uses_of(routine, names, filled_by_reading, around.get(routine.name, _NONE)):
             created[name] += use is Use.CREATE
             if not is_end or use not in (Use.INSERT, Use.RESET, Use.CREATE, Use.SWEEP):
                 used[name].add(use)
@@ -96,7 +96,7 @@ def _all_uses(outline: Outline, name: str) -> set[Use]:
     names = frozenset([name])
     around = _aliases_around(outline, names)
     routines = outline.routines.values()
-    return {use for routine in routines for _, use in _uses(routine, names, around=around.get(routine.name, _NONE))}
+    return {use for routine in routines for _, use in uses_of(routine, names, around=around.get(routine.name, _NONE))}
 
 
 def _made_at_once(outline: Outline) -> frozenset[str]:
@@ -152,7 +152,7 @@ def _aliases_made(routine: Routine, names: frozenset[str]) -> Iterator[tuple[str
                 yield alias, name
 
 
-def _uses(
+def uses_of(
     routine: Routine,
     names: frozenset[str],
     filled_by_reading: frozenset[str] = frozenset(),
