@@ -17,7 +17,7 @@ from leaklint.flow.events import Eviction, Insertion
 from leaklint.held_by_callers import are_all_held_by_callers
 from leaklint.identities import is_identity
 from leaklint.keys import Match, compare
-from leaklint.outline import Blueprint, Outline, ancestry, heirs, label_of
+from leaklint.outline import Blueprint, ancestry, heirs, label_of
 from leaklint.routine import Routine
 from leaklint.same_caches import cache_name, may_be_same_cache
 from leaklint.stories import Story
@@ -66,11 +66,11 @@ def growing_stories(evidence: Evidence) -> Iterator[Story]:
             continue
         if are_all_held_by_callers(evidence, story):
             continue
-        if _has_stayed(story) and not _goes_with_its_owner(evidence, story.insertion.cache):
+        if has_stayed(story) and not goes_with_its_owner(evidence, story.insertion.cache):
             yield story
 
 
-def _has_stayed(story: Story) -> bool:
+def has_stayed(story: Story) -> bool:
     """Whether the entry stays where all is well, if the function ever ends well: an endless loop does not."""
     if not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays):
         return True
@@ -87,7 +87,7 @@ def _is_record(evidence: Evidence, cache: Value) -> bool:
 
 
 @once_per_cache
-def _goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
+def goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
     """Whether the container belongs to an object that is made for one operation."""
     match cache:
         case Field(base=Instance(class_name=owner)):
@@ -281,80 +281,6 @@ def _is_single(eviction: Eviction) -> bool:
     return not any(
         isinstance(part, Element) and mentions(part.iterable, eviction.cache) for part in within(eviction.key)
     )
-
-
-ENDS_OF = {
-    "attach": ("detach",),
-    "before": ("after",),
-    "begin": ("end", "finish"),
-    "begun": ("ended", "finished"),
-    "connect": ("disconnect",),
-    "connected": ("disconnected",),
-    "create": ("delete", "destroy"),
-    "created": ("deleted", "destroyed", "removed"),
-    "enter": ("exit", "leave"),
-    "entered": ("exited", "left"),
-    "join": ("leave", "part"),
-    "joined": ("left", "parted"),
-    "login": ("logout",),
-    "open": ("close",),
-    "opened": ("closed",),
-    "pre": ("post",),
-    "prerun": ("postrun",),
-    "register": ("deregister", "unregister"),
-    "start": ("end", "finish", "stop"),
-    "started": ("completed", "ended", "finished", "stopped"),
-    "subscribe": ("unsubscribe",),
-}
-"""What a hook's name says of a beginning, and what its counterpart says of the end."""
-
-
-def end_hook(evidence: Evidence, story: Story) -> Routine | None:
-    """The function that is told of the end of what a function of the story is told of the beginning of.
-
-    They go by one name but for one word, and whatever the key is made from the end is given, too. Where a sibling
-    container loses the key again, that says more.
-    """
-    if next(sibling_evictions(evidence, story), None) is not None:
-        return None
-    made_from = {part.name for part in involved(story.insertion.key) if isinstance(part, Parameter)}
-    insertion = story.insertion
-    functions = [story.walk.function, *(place.function for place in insertion.stack), insertion.place.function]
-    for name in dict.fromkeys(functions):
-        start = evidence.outline.routines.get(name)
-        given = made_from if name == story.walk.function else set()
-        hook = _counterpart(start, given, evidence) if start is not None else None
-        if hook is not None:
-            return hook
-    return None
-
-
-def _counterpart(start: Routine, made_from: set[str], evidence: Evidence) -> Routine | None:
-    words = start.function.name.split("_")
-    beside = _beside(start, evidence.outline)
-    given = made_from or {parameter.name for parameter in start.function.parameters[start.takes_receiver :]}
-    for number, word_of_start in enumerate(words):
-        for end in ENDS_OF.get(word_of_start, ()):
-            hook = beside.get("_".join([*words[:number], end, *words[number + 1 :]]))
-            if hook is not None and given and given <= {parameter.name for parameter in hook.function.parameters}:
-                return hook if not _is_named_after_another(hook, given) else None
-    return None
-
-
-def _beside(start: Routine, found: Outline) -> dict[str, Routine]:
-    """The methods of the same class by their names, or the functions of the same module or function."""
-    if start.class_name is not None:
-        methods = found.classes[start.class_name].methods if start.class_name in found.classes else {}
-        return {name: found.routines[method] for name, method in methods.items()}
-    near = (one for one in found.routines.values() if one.class_name is None and one.parent == start.parent)
-    return {one.function.name: one for one in near if label_of(one.name) == label_of(start.name)}
-
-
-def _is_named_after_another(hook: Routine, given: set[str]) -> bool:
-    """Whether the name says that something else ends, which is given too: `unsubscribe_queue(queue_name, exchange)`."""
-    words = words_of(hook.function.name)
-    named = {one.name for one in hook.function.parameters if not words.isdisjoint(words_of(one.name))}
-    return bool(named) and named.isdisjoint(given)
 
 
 def is_only_looked_up(evidence: Evidence, story: Story) -> bool:
