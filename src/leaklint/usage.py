@@ -385,12 +385,25 @@ def counters(outline: Outline) -> frozenset[str]:
 def _counted_up(routine: Routine) -> Iterator[str]:
     for node in routine.nodes:
         match node:
-            case ir.Augment(target=ir.Attribute(name=name), operator="+", value=ir.Constant()):
+            case ir.Augment(target=target, operator="+", value=ir.Constant()):
+                pass
+            case ir.Assign(targets=(target,), value=ir.Binary(operator="+", left=left, right=ir.Constant())):
+                # `number = self._number` and then `self._number = number + 1` count as well.
+                if last_part(target) not in _read_into(routine, left):
+                    continue
+            case _:
+                continue
+        match target:
+            case ir.Attribute(name=name):
                 yield name
-            case ir.Augment(target=ir.Name(id=name), operator="+", value=ir.Constant()) if (
-                name in routine.function.global_names
-            ):
+            case ir.Name(id=name) if name in routine.function.global_names:
                 yield name
+
+
+def _read_into(routine: Routine, read: ir.Expression) -> set[str | None]:
+    """The attribute or variable that is read, and those that the variable has its only value from."""
+    values = routine.values_of(read.id) if isinstance(read, ir.Name) else []
+    return {last_part(read), *(last_part(value) for value in values if len(values) == 1)}
 
 
 def _set_back(routine: Routine) -> Iterator[str]:
