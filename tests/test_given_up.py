@@ -79,3 +79,25 @@ def test_a_known_result_says_it_again(tmp_path: Path) -> None:
     (tmp_path / "long.py").write_text(LONG)
     cold, warm = (run_module("leaklint", "check", cwd=tmp_path) for _ in range(2))
     assert warm.stderr == cold.stderr
+
+
+BEFORE = LONG.replace(
+    "        self._open = {}\n",
+    """        self._open = {}
+        self._tickets = {}
+
+    async def issue_in_the_end(self, key, work):
+        self.endless(key, work)
+        ticket = uuid.uuid4()
+        self._tickets[ticket] = work
+        return ticket
+""",
+)
+
+
+def test_what_only_grows_is_seen_though_what_comes_before_takes_too_long(tmp_path: Path) -> None:
+    (tmp_path / "before.py").write_text("import uuid\n\n\n" + BEFORE)
+    done = run_module("leaklint", "check", "--format", "json", cwd=tmp_path)
+    assert b"`Long.issue_in_the_end`" in done.stderr
+    found = json.loads(done.stdout)["findings"]
+    assert [(one["code"], one["cache"], one["line"]) for one in found] == [("LKL107", "self._tickets", 12)]

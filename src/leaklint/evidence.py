@@ -282,7 +282,8 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None, alon
     stories = tuple(story for walk in walks for story in stories_of(walk, variables))
     cut = tuple(story for walk in begun if not walk.is_complete for story in stories_of(walk, variables))
     lines = tuple(line.encode(errors="replace") for line in _LINE_END.split(text))
-    names = (walk.function.partition("@")[0] for walk in begun if not walk.is_complete and not label_of(walk.function))
+    unfinished = (walk for walk in begun if not walk.is_complete and not walk.is_short)
+    names = (walk.function.partition("@")[0] for walk in unfinished if not label_of(walk.function))
     given_up = tuple(dict.fromkeys(names))
     return Evidence(
         found,

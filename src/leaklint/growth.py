@@ -191,7 +191,8 @@ def outlives_operations(evidence: Evidence, cache: Value) -> bool:
     """Whether the container's owner is there for many operations, as far as the code says so.
 
     A module's variable is, what stands in a class body, and what handlers share that a function has set up. An instance
-    is if it has locks, threads or queues, if it has coroutines, or if somebody calls its hooks.
+    is if it has locks, threads or queues, if it has coroutines, or if somebody calls its hooks; and what such an
+    instance holds from its beginning is, too.
     """
     match cache:
         case Global():
@@ -201,6 +202,8 @@ def outlives_operations(evidence: Evidence, cache: Value) -> bool:
         case Field(base=Instance(class_name=owner), name=name):
             related = _related(evidence, owner)
             return any(name in blueprint.shared or _serves(blueprint, evidence) for blueprint in related)
+        case Field(base=Field(base=Instance(), name=holder) as held):
+            return holder not in evidence.set_later and outlives_operations(evidence, held)
         case _:
             return False
 

@@ -70,7 +70,8 @@ def growing(outline: Outline) -> frozenset[str]:
         is_end = ends_a_life(routine.function.name)
         for name, use in uses_of(routine, names, filled_by_reading, around.get(routine.name, _NONE)):
             created[name] += use is Use.CREATE
-            if not is_end or use not in (Use.INSERT, Use.RESET, Use.CREATE, Use.SWEEP):
+            is_last = is_end and use in (Use.INSERT, Use.RESET, Use.CREATE, Use.SWEEP)
+            if not is_last and not (use is Use.RESET and routine.once(_is_a_life)):
                 used[name].add(use)
     return frozenset(
         name
@@ -80,6 +81,12 @@ def growing(outline: Outline) -> frozenset[str]:
         # What creates a container that is created nowhere else begins its life: a `start()`, an `open()`.
         and (Use.CREATE not in uses or (created[name] == 1 and name not in made_at_once))
     )
+
+
+def _is_a_life(routine: Routine) -> bool:
+    """Whether the routine is a context manager around a group of tasks: what the tasks need is there until its end."""
+    opened = (node.context for node in routine.nodes_of(ir.WithItem)) if routine.is_context_manager else ()
+    return any(isinstance(one, ir.Call) and last_part(one.function) in TASK_GROUPS for one in opened)
 
 
 def only_filled(outline: Outline, name: str) -> bool:
@@ -369,6 +376,10 @@ def _use_of_method(method: str) -> Use:
     if method in EVICTING_METHODS:
         return Use.EVICT
     return Use.INSERT if method in INSERTING_METHODS else Use.READ
+
+
+TASK_GROUPS = frozenset(["Nursery", "TaskGroup", "create_task_group", "open_nursery"])
+"""What holds the tasks of a group together."""
 
 
 MAKES_THE_OBJECT = frozenset(["__init__", "__new__", "__post_init__"])
