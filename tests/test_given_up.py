@@ -101,3 +101,30 @@ def test_what_only_grows_is_seen_though_what_comes_before_takes_too_long(tmp_pat
     assert b"`Long.issue_in_the_end`" in done.stderr
     found = json.loads(done.stdout)["findings"]
     assert [(one["code"], one["cache"], one["line"]) for one in found] == [("LKL107", "self._tickets", 12)]
+
+
+THROUGH = LONG.replace(
+    "        self._open = {}\n",
+    """        self._open = {}
+        self._turns = {}
+
+    async def in_turn(self, key, work):
+        self._enter(key)
+        self.endless(key, work)
+        self._turns.pop(key, None)
+
+    async def in_turn_to_the_end(self, key, work):
+        self._enter(key)
+        try:
+            self.endless(key, work)
+        finally:
+            self._turns.pop(key, None)
+
+    def _enter(self, key):
+        self._turns[key] = True
+""",
+)
+
+
+def test_what_a_helper_puts_in_is_seen_as_well(tmp_path: Path) -> None:
+    assert findings(tmp_path, THROUGH) == [("LKL102", "self._turns", 10)]

@@ -1,4 +1,4 @@
-"""Walks once more, with less to look at, what took too long: only the containers that the function itself fills.
+"""Walks once more, with less to look at, what took too long: only the containers that the function's own module fills.
 
 Most of what such a walk reads through is about other containers. What became of those is still not known, so that
 nothing is told of them.
@@ -25,7 +25,7 @@ MOST_GROUNDS = 4
 
 
 def walks_again(seen: Survey, filling: Filling, begun: list[Walk]) -> tuple[Walk, ...]:
-    """What is seen from the functions whose walks were given up, with regard to the containers that each one fills."""
+    """What is seen from the functions whose walks were given up, with regard to fewer containers."""
     given_up = [one for one in begun if not one.is_complete and not label_of(one.function)]
     return tuple(_walks(seen, filling, given_up))
 
@@ -35,7 +35,7 @@ def _walks(seen: Survey, filling: Filling, given_up: list[Walk]) -> Iterator[Wal
     grounds: dict[frozenset[str], Ground] = {}
     cost = 0
     for one in given_up:
-        filled = filling.get(one.function, frozenset())
+        filled = _filled_here(one, filling)
         if not filled or filled == containers or cost > EVALUATIONS_ALLOWED:
             continue
         if filled not in grounds:
@@ -47,6 +47,12 @@ def _walks(seen: Survey, filling: Filling, given_up: list[Walk]) -> Iterator[Wal
         cost += again.evaluations
         if again.is_complete:
             yield _with_regard_to(filled, again)
+
+
+def _filled_here(one: Walk, filling: Filling) -> frozenset[str]:
+    """The containers that are filled by the function and by those of its own module that it came to."""
+    own = (name for name in (one.function, *one.entered) if not label_of(name))
+    return frozenset[str]().union(*(filling.get(name, frozenset()) for name in own))
 
 
 def _with_regard_to(names: frozenset[str], seen: Walk) -> Walk:
