@@ -34,9 +34,9 @@ def _walks(seen: Survey, filling: Filling, given_up: list[Walk]) -> Iterator[Wal
     containers = frozenset[str]().union(*filling.values())
     grounds: dict[frozenset[str], Ground] = {}
     cost = 0
-    for one in given_up:
-        filled = _filled_here(one, filling)
-        if not filled or filled == containers or cost > EVALUATIONS_ALLOWED:
+    pairs = [(known, filled) for known in given_up for filled in _filled_here(known, seen, filling)]
+    for one, filled in pairs:
+        if filled == containers or cost > EVALUATIONS_ALLOWED:
             continue
         if filled not in grounds:
             if len(grounds) == MOST_GROUNDS:
@@ -49,10 +49,15 @@ def _walks(seen: Survey, filling: Filling, given_up: list[Walk]) -> Iterator[Wal
             yield _with_regard_to(filled, again)
 
 
-def _filled_here(one: Walk, filling: Filling) -> frozenset[str]:
-    """The containers that are filled by the function and by those of its own module that it came to."""
-    own = (name for name in (one.function, *one.entered) if not label_of(name))
-    return frozenset[str]().union(*(filling.get(name, frozenset()) for name in own))
+def _filled_here(one: Walk, seen: Survey, filling: Filling) -> list[frozenset[str]]:
+    """The containers that the function fills, and those that each function of its module fills which it calls."""
+    routines = seen.outline.routines
+    called = [name for name in filling if name in one.entered and not label_of(name)]
+    near = (name for name in called if routines[name].function.name in routines[one.function].words)
+    return [filled for filled in dict.fromkeys(filling.get(name, _NONE) for name in (one.function, *near)) if filled]
+
+
+_NONE = frozenset[str]()
 
 
 def _with_regard_to(names: frozenset[str], seen: Walk) -> Walk:
