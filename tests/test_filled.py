@@ -48,7 +48,7 @@ def seen(statement: str, text: str = TEXT) -> dict[str, set[str]]:
     surveyed = survey(Groundwork(found))
     containers = containers_of_interest(Groundwork(found)) | {"memo"}
     concerned = concern_of(surveyed, containers)
-    filled = seen_to_fill(surveyed, ground_of(surveyed, containers, concerned), concerned)
+    filled = seen_to_fill(surveyed, ground_of(surveyed, containers, concerned), concerned, [])
     return {name: set(words) for name, words in filled.items()}
 
 
@@ -87,5 +87,5 @@ def test_to_walk_for_less_changes_no_finding(path: Path, monkeypatch: pytest.Mon
     text = path.read_text("utf-8")
     module = extract(ast.parse(text), str(path))
     few = [(report.code, report.place.at, report.message) for _, report in reports(module, text)]
-    monkeypatch.setattr(walks, "seen_to_fill", lambda seen, ground, concerned: concerned.filling)
+    monkeypatch.setattr(walks, "seen_to_fill", lambda seen, ground, concerned, looks: concerned.filling)
     assert [(report.code, report.place.at, report.message) for _, report in reports(module, text)] == few

@@ -79,3 +79,52 @@ def test_a_known_result_says_it_again(tmp_path: Path) -> None:
     (tmp_path / "long.py").write_text(LONG)
     cold, warm = (run_module("leaklint", "check", cwd=tmp_path) for _ in range(2))
     assert warm.stderr == cold.stderr
+
+
+BEFORE = LONG.replace(
+    "        self._open = {}\n",
+    """        self._open = {}
+        self._tickets = {}
+
+    async def issue_in_the_end(self, key, work):
+        self.endless(key, work)
+        ticket = uuid.uuid4()
+        self._tickets[ticket] = work
+        return ticket
+""",
+)
+
+
+def test_what_only_grows_is_seen_though_what_comes_before_takes_too_long(tmp_path: Path) -> None:
+    (tmp_path / "before.py").write_text("import uuid\n\n\n" + BEFORE)
+    done = run_module("leaklint", "check", "--format", "json", cwd=tmp_path)
+    assert b"`Long.issue_in_the_end`" in done.stderr
+    found = json.loads(done.stdout)["findings"]
+    assert [(one["code"], one["cache"], one["line"]) for one in found] == [("LKL107", "self._tickets", 12)]
+
+
+THROUGH = LONG.replace(
+    "        self._open = {}\n",
+    """        self._open = {}
+        self._turns = {}
+
+    async def in_turn(self, key, work):
+        self._enter(key)
+        self.endless(key, work)
+        self._turns.pop(key, None)
+
+    async def in_turn_to_the_end(self, key, work):
+        self._enter(key)
+        try:
+            self.endless(key, work)
+        finally:
+            self._turns.pop(key, None)
+
+    def _enter(self, key):
+        self._turns[key] = True
+""",
+)
+
+
+def test_what_a_helper_puts_in_is_seen_as_well(tmp_path: Path) -> None:
+    assert findings(tmp_path, THROUGH) == [("LKL102", "self._turns", 10)]

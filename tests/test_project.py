@@ -119,13 +119,17 @@ def test_a_project_sent_to_another_process_is_one_there() -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("pool._clients.pop(key)", {"_clients"}),
+        ("pool._clients.pop(key)", {"._clients"}),
         ("self._by_user[user].discard(key)", {"self._by_user"}),
-        ("    del a._x[k], b._y[k]", {"_x", "_y"}),
-        ("pool._clients = {}", {"_clients"}),
+        ("    del a._x[k], b._y[k]", {"._x", "._y"}),
+        ("pool._clients = {}", {"._clients"}),
         ("self._clients = {}", set()),
         ("finalize(x, CLIENTS.pop, key)", {"CLIENTS"}),
-        ("clients = pool._clients", {"_clients"}),
+        ("clients = pool._clients", {"._clients"}),
+        ("clients = self.pool._clients", {"._clients"}),
+        ("clients = self._clients", {"self._clients"}),
+        ("clients = myself._clients", {"._clients"}),
+        ("clients = pool()._clients", {"._clients"}),
         ("pool._clients[key] = client", set()),
     ],
 )
@@ -140,6 +144,23 @@ def test_what_another_class_evicts_from_its_own_private_attribute_counts_if_it_m
     assert not Project().evicts(str(pool), "_clients")
     heir.write_text("from pool import Pool\nclass Heir(Pool):\n    def drop(self, k):\n        self._clients.pop(k)\n")
     assert Project().evicts(str(pool), "_clients")
+
+
+def test_what_another_file_evicts_from_its_own_is_none_of_the_file_s_unless_one_knows_the_other(root: Path) -> None:
+    pool, other, user = root / "pool.py", root / "other.py", root / "user.py"
+    pool.write_text("class Pool:\n    def put(self, k, v):\n        self.clients[k] = v\n")
+    other.write_text("class Other:\n    def drop(self, k):\n        self.clients.pop(k)\n")
+    user.write_text("def count(clients):\n    clients.pop(1)\n")
+    assert not Project().evicts(str(pool), "clients")
+    other.write_text("from app import Pool\nclass Other(Pool):\n    def drop(self, k):\n        self.clients.pop(k)\n")
+    assert Project().evicts(str(pool), "clients")
+    other.write_text("class Mixin:\n    def drop(self, k):\n        self.clients.pop(k)\n")
+    pool.write_text(
+        "from other import Mixin\nclass Pool(Mixin):\n    def put(self, k, v):\n        self.clients[k] = v\n"
+    )
+    assert Project().evicts(str(pool), "clients")
+    other.write_text("count(pool.clients)\n")
+    assert Project().evicts(str(pool), "clients")
 
 
 def test_only_another_file_that_is_no_test_counts(root: Path) -> None:

@@ -24,6 +24,7 @@ from leaklint.project import Project
 from leaklint.reach import may_leak_with_others
 from leaklint.rule import Note, Report, Rule
 from leaklint.rules import all_rules
+from leaklint.same_caches import holder_of
 from leaklint.screen import may_leak
 from leaklint.shared import containers_of_interest
 from leaklint.source import Source, SourceError
@@ -164,14 +165,14 @@ def _placed(report: Report) -> Report:
 def _most_specific(told: list[tuple[Rule, Report]]) -> list[tuple[Rule, Report]]:
     """One leak, one finding: where an early exit is to blame, the exception between the same lines is not told too."""
     blamed = {_pair(report) for rule, report in told if rule.code == "LKL103"}
-    said = {(rule.code, _cache_of(report)) for rule, report in told}
+    said = {(rule.code, _owned(report)) for rule, report in told}
     said_there = {(rule.code, report.story.insertion.place) for rule, report in told}
     return [
         (rule, report)
         for rule, report in told
         if (rule.code != "LKL102" or _pair(report) not in blamed)
         and not any(
-            (code, _cache_of(report)) in said or (code, report.story.insertion.place) in said_there
+            (code, _owned(report)) in said or (code, report.story.insertion.place) in said_there
             for code in rule.yields_to
         )
     ]
@@ -272,6 +273,11 @@ def _gone(
         remaining[kind] -= 1
         if remaining[kind] < 0 and accept(finding):
             yield finding
+
+
+def _owned(report: Report) -> tuple[str | None, str]:
+    """The container as it is written, with the class or the function that has it."""
+    return holder_of(report.story.insertion.cache), _cache_of(report)
 
 
 def _cache_of(report: Report) -> str:

@@ -18,16 +18,18 @@ MOST_FILES = 20_000
 MOST_BYTES = 300_000_000
 
 _SELF = b"self."
+_OTHER = b"."
 _METHODS = b"|".join(method.encode() for method in sorted(EVICTING_METHODS))
 _CALL = re.compile(rb"\.(?:%s)\b" % _METHODS)
-_CALLED_ON = re.compile(rb"((?:\bself\.)?\w+)\s*(?:\[[^\[\]\n]*\]\s*)?\Z")
+_CALLED_ON = re.compile(rb"((?:\bself\.|\.)?\w+)\s*(?:\[[^\[\]\n]*\]\s*)?\Z")
 _DELETE = re.compile(rb"^[ \t]*del\b(.*)", re.MULTILINE)
-_DELETED = re.compile(rb"((?:\bself\.)?\w+)\s*\[")
+_DELETED = re.compile(rb"((?:\bself\.|\.)?\w+)\s*\[")
 _NEW = re.compile(rb"=\s*(?:\{|dict\b|set\b|\w*[dD]ict\()")
-_REPLACED = re.compile(rb"\b(?!self\.|cls\.)\w+(?:\.\w+)*?\.(\w+)\s*\Z")
+_REPLACED = re.compile(rb"\b(?!self\.|cls\.)\w+(?:\.\w+)*?(\.\w+)\s*\Z")
 _BACK = 200
 """Bytes before an operation in which what it is done to is looked for: from behind it takes no time at all."""
-_ALIAS = re.compile(rb"=\s*[\w.()]*\.(\w+)[ \t]*(?:#.*)?$", re.MULTILINE)
+_ALIAS = re.compile(rb"=\s*([\w.()]*)(\.\w+)[ \t]*(?:#.*)?$", re.MULTILINE)
+_CLASS = re.compile(rb"^class\s+(\w+)", re.MULTILINE)
 
 
 class EvictedWords:
@@ -45,12 +47,15 @@ class EvictedWords:
             self._files = {}
             self._is_complete = self._search(self._files)
         name = word.encode("utf-8", "backslashreplace")
-        found = self._files.get(name, set()) - {but}
+        if not self._is_complete or self._files.get(_OTHER + name, set()) - {but}:
+            return True
+        # Another class's `self._clients` is this one's only if one is derived from the other.
         own = self._files.get(_SELF + name, set()) - {but}
-        if word.startswith("_"):
-            # Another class's `self._clients` is this one's only if it is derived from it, and so must name its module.
-            own = {path for path in own if _mentions(path, module_word(but))}
-        return not self._is_complete or bool(found | own)
+        if any(_are_acquainted(path, but) for path in own):
+            return True
+        # A variable that goes by the name was handed what some file calls so, or is of another life.
+        variables = self._files.get(name, set()) - {but}
+        return any(_are_acquainted(path, but) for path in variables) or (bool(variables) and self.is_named(word, but))
 
     def is_named(self, word: str, but: str) -> bool:
         """Whether a file other than `but` may mean the attribute or variable of this name in that file."""
@@ -113,6 +118,21 @@ def _means(path: str, word: str, module: str) -> bool:
     return re.search(rb"(?<!\bself)\.%s\b" % name, data) is not None or _mentions(path, module)
 
 
+def _are_acquainted(path: str, other: str) -> bool:
+    """Whether one of two files names the other's module, or a class that stands in it."""
+    return _mentions(path, module_word(other)) or _names_a_class(path, other) or _mentions(other, module_word(path))
+
+
+def _names_a_class(path: str, other: str) -> bool:
+    try:
+        data, defining = Path(path).read_bytes(), Path(other).read_bytes()
+    except OSError:
+        return True
+    # What both define under one name are two classes.
+    classes = set(_CLASS.findall(defining)) - set(_CLASS.findall(data))
+    return not classes.isdisjoint(re.findall(rb"\w+", data))
+
+
 def _mentions(path: str, name: str) -> bool:
     try:
         data = Path(path).read_bytes()
@@ -124,9 +144,11 @@ def _mentions(path: str, name: str) -> bool:
 def evicted_words(data: bytes) -> set[bytes]:
     """The last words of what a file evicts from, or keeps under another name where it can do so unseen.
 
-    What belongs to `self` is told apart: `self._clients`.
+    What belongs to `self` is told apart from what belongs to another object, and from a variable: `self._clients`,
+    `._clients`, `CLIENTS`.
     """
-    words = _before(_CALL, _CALLED_ON, data) | _before(_NEW, _REPLACED, data) | set(_ALIAS.findall(data))
+    words = _before(_CALL, _CALLED_ON, data) | _before(_NEW, _REPLACED, data)
+    words |= {b"self" + name if owner == b"self" else name for owner, name in _ALIAS.findall(data)}
     return words.union(*(_DELETED.findall(line) for line in _DELETE.findall(data)))
 
 

@@ -16,6 +16,7 @@ import msgspec
 from leaklint import ir
 from leaklint.bounds import bounded_containers
 from leaklint.containers import Kind, kind_of_value
+from leaklint.factories import growing_variables
 from leaklint.flow.caches import is_changed_since
 from leaklint.flow.events import Eviction, Insertion, Place, Release, Stack, Walk
 from leaklint.flow.walks import unused_routines, walk_module
@@ -196,6 +197,11 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         return frozenset(name for name, places in self.assignments.items() if all(_is_new(node) for _, node in places))
 
     @cached_property
+    def growing_variables(self) -> frozenset[tuple[str, str]]:
+        """Containers in variables of functions, each with its function, that handlers fill and nothing evicts from."""
+        return growing_variables(self.outline)
+
+    @cached_property
     def counters(self) -> frozenset[str]:
         """Attributes and globals that are counted up."""
         return counters(self.outline)
@@ -276,7 +282,8 @@ def gather(module: ir.Module, text: str = "", linked: Linked | None = None, alon
     stories = tuple(story for walk in walks for story in stories_of(walk, variables))
     cut = tuple(story for walk in begun if not walk.is_complete for story in stories_of(walk, variables))
     lines = tuple(line.encode(errors="replace") for line in _LINE_END.split(text))
-    names = (walk.function.partition("@")[0] for walk in begun if not walk.is_complete and not label_of(walk.function))
+    unfinished = (walk for walk in begun if not walk.is_complete and not walk.is_short)
+    names = (walk.function.partition("@")[0] for walk in unfinished if not label_of(walk.function))
     given_up = tuple(dict.fromkeys(names))
     return Evidence(
         found,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from leaklint.endings import is_ending, names_what_it_ends
 from leaklint.evidence import Evidence, is_bounded, once_per_cache
 from leaklint.fixed_keys import has_fixed_keys
+from leaklint.flow.caches import default_factory
 from leaklint.flow.events import Eviction, Insertion
 from leaklint.held_by_callers import are_all_held_by_callers
 from leaklint.identities import is_identity
@@ -28,6 +29,7 @@ from leaklint.values import (
     Element,
     Entry,
     Field,
+    Free,
     Global,
     Instance,
     Item,
@@ -35,6 +37,7 @@ from leaklint.values import (
     Result,
     Text,
     Value,
+    called_word,
     holes,
     involved,
     last_name,
@@ -65,9 +68,15 @@ def growing_stories(evidence: Evidence) -> Iterator[Story]:
             continue
         if are_all_held_by_callers(evidence, story):
             continue
-        has_stayed = not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays)
-        if has_stayed and not _goes_with_its_owner(evidence, story.insertion.cache):
+        if has_stayed(story) and not goes_with_its_owner(evidence, story.insertion.cache):
             yield story
+
+
+def has_stayed(story: Story) -> bool:
+    """Whether the entry stays where all is well, if the function ever ends well: an endless loop does not."""
+    if not story.walk.is_complete or any(way_out.kind != "raise" for way_out, _ in story.stays):
+        return True
+    return bool(story.stays) and all(way_out.kind == "raise" for way_out in story.walk.exits)
 
 
 def _is_record(evidence: Evidence, cache: Value) -> bool:
@@ -80,7 +89,7 @@ def _is_record(evidence: Evidence, cache: Value) -> bool:
 
 
 @once_per_cache
-def _goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
+def goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
     """Whether the container belongs to an object that is made for one operation."""
     match cache:
         case Field(base=Instance(class_name=owner)):
@@ -95,10 +104,16 @@ def _goes_with_its_owner(evidence: Evidence, cache: Value) -> bool:
 @once_per_cache
 def only_grows(evidence: Evidence, cache: Value) -> bool:
     """Whether nothing takes single entries out of the container."""
+    if isinstance(cache, Free):
+        return _is_growing_variable(evidence, cache)
     name = cache_name(cache)
     if name is None or isinstance(cache, Entry) or name not in evidence.growing or is_bounded(evidence, cache):
         return False
     return not evidence.project_evicts(name) and name not in evidence.names_evicted
+
+
+def _is_growing_variable(evidence: Evidence, cache: Free) -> bool:
+    return (cache.function, cache.name) in evidence.growing_variables
 
 
 def why_fresh(evidence: Evidence, key: Value) -> str | None:
@@ -177,15 +192,20 @@ PLAIN_BASES = frozenset("ABC Enum Exception Generic NamedTuple Protocol TypedDic
 def outlives_operations(evidence: Evidence, cache: Value) -> bool:
     """Whether the container's owner is there for many operations, as far as the code says so.
 
-    A module's variable is, and what stands in a class body. An instance is if it has locks, threads or queues, if it
-    has coroutines, or if somebody calls its hooks.
+    A module's variable is, what stands in a class body, and what handlers share that a function has set up. An instance
+    is if it has locks, threads or queues, if it has coroutines, or if somebody calls its hooks; and what such an
+    instance holds from its beginning is, too.
     """
     match cache:
         case Global():
             return True
+        case Free():
+            return _is_growing_variable(evidence, cache)
         case Field(base=Instance(class_name=owner), name=name):
             related = _related(evidence, owner)
             return any(name in blueprint.shared or _serves(blueprint, evidence) for blueprint in related)
+        case Field(base=Field(base=Instance(), name=holder) as held):
+            return holder not in evidence.set_later and outlives_operations(evidence, held)
         case _:
             return False
 
@@ -257,72 +277,15 @@ def _single_evictions(evidence: Evidence, cache: Value) -> Iterator[Eviction]:
 
 def _is_single(eviction: Eviction) -> bool:
     """Whether it takes out one entry because its time has come: no sweep, no shutdown."""
-    if eviction.key is None or eviction.is_filtered or ends_a_life(eviction.place.function):
+    if eviction.key is None or eviction.is_filtered:
+        return False
+    # Whoever is told of one item, as in `disconnect(sid)`, ends that.
+    is_told = any(isinstance(part, Parameter) for part in involved(eviction.key))
+    if ends_a_life(eviction.place.function) and not is_told:
         return False
     return not any(
         isinstance(part, Element) and mentions(part.iterable, eviction.cache) for part in within(eviction.key)
     )
-
-
-ENDS_OF = {
-    "attach": ("detach",),
-    "before": ("after",),
-    "begin": ("end", "finish"),
-    "begun": ("ended", "finished"),
-    "connect": ("disconnect",),
-    "connected": ("disconnected",),
-    "create": ("delete", "destroy"),
-    "created": ("deleted", "destroyed", "removed"),
-    "enter": ("exit", "leave"),
-    "entered": ("exited", "left"),
-    "join": ("leave", "part"),
-    "joined": ("left", "parted"),
-    "login": ("logout",),
-    "open": ("close",),
-    "opened": ("closed",),
-    "pre": ("post",),
-    "prerun": ("postrun",),
-    "register": ("deregister", "unregister"),
-    "start": ("end", "finish", "stop"),
-    "started": ("completed", "ended", "finished", "stopped"),
-    "subscribe": ("unsubscribe",),
-}
-"""What a hook's name says of a beginning, and what its counterpart says of the end."""
-
-
-def end_hook(evidence: Evidence, story: Story) -> Routine | None:
-    """The method that is told of the end of what a function of the story is told of the beginning of.
-
-    They go by one name but for one word, and whatever the key is made from the end is given, too. Where a sibling
-    container loses the key again, that says more.
-    """
-    if next(sibling_evictions(evidence, story), None) is not None:
-        return None
-    made_from = {part.name for part in involved(story.insertion.key) if isinstance(part, Parameter)}
-    insertion = story.insertion
-    functions = [story.walk.function, *(place.function for place in insertion.stack), insertion.place.function]
-    for name in dict.fromkeys(functions):
-        start = evidence.outline.routines.get(name)
-        given = made_from if name == story.walk.function else set()
-        hook = _counterpart(start, given, evidence) if start is not None else None
-        if hook is not None:
-            return hook
-    return None
-
-
-def _counterpart(start: Routine, made_from: set[str], evidence: Evidence) -> Routine | None:
-    if start.class_name not in evidence.outline.classes:
-        return None
-    methods = evidence.outline.classes[start.class_name].methods
-    words = start.function.name.split("_")
-    given = made_from or {parameter.name for parameter in start.function.parameters[1:]}
-    for number, word_of_start in enumerate(words):
-        for end in ENDS_OF.get(word_of_start, ()):
-            other = methods.get("_".join([*words[:number], end, *words[number + 1 :]]))
-            hook = evidence.outline.routines[other] if other is not None else None
-            if hook is not None and given and given <= {parameter.name for parameter in hook.function.parameters}:
-                return hook
-    return None
 
 
 def is_only_looked_up(evidence: Evidence, story: Story) -> bool:
@@ -367,7 +330,34 @@ def item_of(evidence: Evidence, story: Story) -> str | None:
         name = _item_name(hole) if not _is_of_a_function(hole) else None
         if name is not None and any(map(_is_identifier, words_of(name))):
             return name
-    return _item_variable(story.insertion)
+    return _item_variable(story.insertion) or _user_of_its_own(evidence, story)
+
+
+_FOR_ITS_USERS = frozenset(
+    "BoundedSemaphore Condition Event Lock Queue RLock Semaphore create_future create_task deque ensure_future".split()
+)
+"""What is built for those who come under one key: to wait for each other, or to be counted."""
+
+
+def _user_of_its_own(evidence: Evidence, story: Story) -> str | None:
+    """What a coroutine is called for, where each gets a lock, a queue or a window of its own: as many as come."""
+    insertion = story.insertion
+    start = evidence.outline.routines.get(story.walk.function)
+    made = insertion.value
+    word_of_value = called_word(made) if isinstance(made, Result) else None
+    if made == Entry(insertion.cache, insertion.key):
+        word_of_value = default_factory(insertion.cache, evidence.outline)
+    if start is None or not start.function.is_async or word_of_value not in _FOR_ITS_USERS:
+        return None
+    parts = holes(insertion.key)
+    is_given = bool(parts) and all(isinstance(_root(part), Parameter) for part in parts)
+    return next((name for part in parts if (name := _item_name(part)) is not None), None) if is_given else None
+
+
+def _root(part: Value) -> Value:
+    while isinstance(part, Field | Item):
+        part = part.base
+    return part
 
 
 def _item_variable(insertion: Insertion) -> str | None:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from leaklint import ir
-from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS, Kind, kind_of_value
+from leaklint.containers import EVICTING_METHODS, INSERTING_METHODS, Kind, default_factory, kind_of_value
 from leaklint.ir_walk import flattened, last_part
 from leaklint.model import Span
 from leaklint.outline import Outline, renamed
@@ -55,10 +55,18 @@ def relevant_names(outline: Outline, changed: Changes) -> frozenset[str]:
 def changes(outline: Outline) -> Changes:
     """What each routine may insert into and evict from."""
     known = frozenset(routine.function.name for routine in outline.routines.values())
-    making = frozenset(
-        {ANY}.union(map(word, outline.default_factories), *(one.default_factories for one in outline.classes.values()))
-    )
+    factories = {routine.parent for routine in outline.routines.values()} - {None}
+    in_variables = [outline.routines[name].once(_made_by_reading) for name in factories if name is not None]
+    in_classes = [one.default_factories for one in outline.classes.values()]
+    making = frozenset({ANY}.union(map(word, outline.default_factories), *in_classes, *in_variables))
     return {name: _change(routine, outline, known, making) for name, routine in outline.routines.items()}
+
+
+def _made_by_reading(routine: Routine) -> frozenset[str]:
+    """Variables that functions inside may share, in which reading an entry makes one."""
+    assigned = routine.nodes_of(ir.Assign)
+    made = [one for one in assigned if default_factory(one.value) is not None]
+    return frozenset(target.id for one in made for target in one.targets if isinstance(target, ir.Name))
 
 
 def _change(routine: Routine, outline: Outline, known: frozenset[str], making: frozenset[str]) -> Change:

@@ -54,6 +54,10 @@ class Routine(msgspec.Struct, frozen=True, dict=True):
         attributes = {node.name for node in self.nodes_of(ir.Attribute)}
         return frozenset(attributes.union(node.id for node in self.nodes_of(ir.Name)))
 
+    def values_of(self, name: str) -> list[ir.Expression | None]:
+        """What its assignments give to a variable."""
+        return self.once(_values).get(name, [])
+
     @property
     def decorations(self) -> tuple[str, ...]:
         """The last words of its decorators."""
@@ -79,6 +83,15 @@ class Routine(msgspec.Struct, frozen=True, dict=True):
     def is_always_resumed(self) -> bool:
         """Whether it is a generator that goes on behind its `yield` whatever happened meanwhile: a pytest fixture."""
         return "fixture" in self.decorations
+
+
+def _values(routine: Routine) -> dict[str, list[ir.Expression | None]]:
+    found: dict[str, list[ir.Expression | None]] = {}
+    for statement in routine.nodes_of(ir.Assign):
+        for target in statement.targets:
+            if isinstance(target, ir.Name):
+                found.setdefault(target.id, []).append(statement.value)
+    return found
 
 
 def decorator_name(decorator: ir.Expression) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Generic, TypeVar
 
-from leaklint.values import Entry, Field, Global, Instance, Value, word
+from leaklint.values import Entry, Field, Free, Global, Instance, Value, word
 
 Found = TypeVar("Found")
 
@@ -83,10 +83,20 @@ def _shape(cache: Value) -> object:
 
 def owner_of(cache: Value) -> str | None:
     """The class of the instance that has the container; None if it is not known."""
-    while isinstance(cache, Entry):
-        cache = cache.cache
-    match cache:
+    match _outermost(cache):
         case Field(base=Instance(class_name=owner)):
             return owner
         case _:
             return None
+
+
+def holder_of(cache: Value) -> str | None:
+    """The same, and of a variable that functions share the function around them."""
+    outermost = _outermost(cache)
+    return outermost.function if isinstance(outermost, Free) else owner_of(outermost)
+
+
+def _outermost(cache: Value) -> Value:
+    while isinstance(cache, Entry):
+        cache = cache.cache
+    return cache

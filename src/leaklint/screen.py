@@ -56,8 +56,12 @@ def tree_may_leak(tree: ast.Module) -> bool:
 
 
 def _created(tree: ast.Module) -> set[str]:
-    """Names of the mappings and sets that the module makes for itself: attributes, and variables of its top level."""
+    """Names of the mappings and sets that the module makes for itself.
+
+    They are attributes, variables of its top level, and those of functions with a decorated one inside.
+    """
     top = [statement for outer in tree.body for statement in (outer, *getattr(outer, "body", ()))]
+    top += [statement for node in ast.walk(tree) if _sets_up_handlers(node) for statement in _statements(node)]
     at_top = set(map(id, top))
     assigned = [*top, *(node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign))]
     return {
@@ -67,6 +71,24 @@ def _created(tree: ast.Module) -> set[str]:
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Attribute) or (isinstance(target, ast.Name) and id(node) in at_top)
     }
+
+
+def _sets_up_handlers(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef) and any(
+        isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.decorator_list
+        for inner in _statements(node)
+    )
+
+
+def _statements(function: ast.AST) -> Iterator[ast.AST]:
+    """The statements of a function, those in blocks included and those of functions in it left out."""
+    pending = list(ast.iter_child_nodes(function))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield node
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                pending.extend(ast.iter_child_nodes(node))
 
 
 def _makes_a_container(node: ast.Assign | ast.AnnAssign) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from leaklint.callees import called_with_arguments
+from leaklint.factories import growing_variables
 from leaklint.groundwork import Groundwork
 from leaklint.outline import Outline, label_of
 from leaklint.relevance import ANY, NOTHING, Changes, relevant_names, ruled_out
@@ -19,15 +20,19 @@ def containers_of_interest(ground: Groundwork) -> frozenset[str]:
     """Last words of the containers that a rule may be about."""
     outline, changed = ground.outline, ground.changed
     if not any(map(label_of, outline.routines)):
-        return relevant_names(outline, changed) | growing(outline)
+        return relevant_names(outline, changed) | growing(outline) | _of_factories(outline)
     alone = _own_part(outline)
     own = {name: found for name, found in changed.items() if not label_of(name)}
     linked = {name: found for name, found in changed.items() if label_of(name)}
-    found = relevant_names(alone, own) | growing(alone)
+    found = relevant_names(alone, own) | growing(alone) | _of_factories(alone)
     filled, emptied = _together(own)
     filled_elsewhere, emptied_elsewhere = _together(linked)
     found |= (filled & emptied_elsewhere) | (emptied & filled_elsewhere) | _by_calls(ground, linked)
     return found - ruled_out(outline)
+
+
+def _of_factories(outline: Outline) -> frozenset[str]:
+    return frozenset(name for _, name in growing_variables(outline))
 
 
 def _own_part(outline: Outline) -> Outline:

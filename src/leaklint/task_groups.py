@@ -12,9 +12,9 @@ from leaklint import ir
 from leaklint.evidence import Evidence
 from leaklint.outline import Outline
 from leaklint.routine import Routine
+from leaklint.usage import TASK_GROUPS
 from leaklint.values import Field, Instance, Value
 
-_GROUPS = frozenset({"Nursery", "TaskGroup", "create_task_group", "open_nursery"})
 _STARTING = frozenset({"start", "start_soon"})
 """What gives no task back, so that nobody can cancel it alone."""
 
@@ -63,4 +63,4 @@ def _starts(call: ir.Call, around: Routine, outline: Outline, owner: str) -> boo
 
 
 def _is_group(written: str) -> bool:
-    return written.rpartition(".")[2] in _GROUPS
+    return written.rpartition(".")[2] in TASK_GROUPS

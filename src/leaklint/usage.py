@@ -68,9 +68,10 @@ def growing(outline: Outline) -> frozenset[str]:
     around = _aliases_around(outline, names)
     for routine in outline.routines.values():
         is_end = ends_a_life(routine.function.name)
-        for name, use in _uses(routine, names, filled_by_reading, around.get(routine.name, _NONE)):
+        for name, use in uses_of(routine, names, filled_by_reading, around.get(routine.name, _NONE)):
             created[name] += use is Use.CREATE
-            if not is_end or use not in (Use.INSERT, Use.RESET, Use.CREATE, Use.SWEEP):
+            is_last = is_end and use in (Use.INSERT, Use.RESET, Use.CREATE, Use.SWEEP)
+            if not is_last and not (use is Use.RESET and routine.once(_is_a_life)):
                 used[name].add(use)
     return frozenset(
         name
@@ -80,6 +81,12 @@ def growing(outline: Outline) -> frozenset[str]:
         # What creates a container that is created nowhere else begins its life: a `start()`, an `open()`.
         and (Use.CREATE not in uses or (created[name] == 1 and name not in made_at_once))
     )
+
+
+def _is_a_life(routine: Routine) -> bool:
+    """Whether the routine is a context manager around a group of tasks: what the tasks need is there until its end."""
+    opened = (node.context for node in routine.nodes_of(ir.WithItem)) if routine.is_context_manager else ()
+    return any(isinstance(one, ir.Call) and last_part(one.function) in TASK_GROUPS for one in opened)
 
 
 def only_filled(outline: Outline, name: str) -> bool:
@@ -96,7 +103,7 @@ def _all_uses(outline: Outline, name: str) -> set[Use]:
     names = frozenset([name])
     around = _aliases_around(outline, names)
     routines = outline.routines.values()
-    return {use for routine in routines for _, use in _uses(routine, names, around=around.get(routine.name, _NONE))}
+    return {use for routine in routines for _, use in uses_of(routine, names, around=around.get(routine.name, _NONE))}
 
 
 def _made_at_once(outline: Outline) -> frozenset[str]:
@@ -152,7 +159,7 @@ def _aliases_made(routine: Routine, names: frozenset[str]) -> Iterator[tuple[str
                 yield alias, name
 
 
-def _uses(
+def uses_of(
     routine: Routine,
     names: frozenset[str],
     filled_by_reading: frozenset[str] = frozenset(),
@@ -371,6 +378,10 @@ def _use_of_method(method: str) -> Use:
     return Use.INSERT if method in INSERTING_METHODS else Use.READ
 
 
+TASK_GROUPS = frozenset(["Nursery", "TaskGroup", "create_task_group", "open_nursery"])
+"""What holds the tasks of a group together."""
+
+
 MAKES_THE_OBJECT = frozenset(["__init__", "__new__", "__post_init__"])
 """Methods that make an object: where a counter begins, and what is given once is given."""
 
@@ -385,12 +396,25 @@ def counters(outline: Outline) -> frozenset[str]:
 def _counted_up(routine: Routine) -> Iterator[str]:
     for node in routine.nodes:
         match node:
-            case ir.Augment(target=ir.Attribute(name=name), operator="+", value=ir.Constant()):
+            case ir.Augment(target=target, operator="+", value=ir.Constant()):
+                pass
+            case ir.Assign(targets=(target,), value=ir.Binary(operator="+", left=left, right=ir.Constant())):
+                # `number = self._number` and then `self._number = number + 1` count as well.
+                if last_part(target) not in _read_into(routine, left):
+                    continue
+            case _:
+                continue
+        match target:
+            case ir.Attribute(name=name):
                 yield name
-            case ir.Augment(target=ir.Name(id=name), operator="+", value=ir.Constant()) if (
-                name in routine.function.global_names
-            ):
+            case ir.Name(id=name) if name in routine.function.global_names:
                 yield name
+
+
+def _read_into(routine: Routine, read: ir.Expression) -> set[str | None]:
+    """The attribute or variable that is read, and those that the variable has its only value from."""
+    values = routine.values_of(read.id) if isinstance(read, ir.Name) else []
+    return {last_part(read), *(last_part(value) for value in values if len(values) == 1)}
 
 
 def _set_back(routine: Routine) -> Iterator[str]:

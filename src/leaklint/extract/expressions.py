@@ -12,6 +12,8 @@ from leaklint.extract.names import Scope, covering, function_scope, mangle, qual
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from leaklint.model import Span
+
 CHAIN_LIMIT = 100
 """Links of `a + b + c` or `elif` that nest; a longer chain becomes flat, as whoever walks it would run out of stack."""
 
@@ -158,7 +160,7 @@ def _call(node: ast.Call, scope: Scope) -> ir.Expression:
     at = span(node)
     function = expression(node.func, scope)
     given = _arguments(node.args, node.keywords, scope)
-    text: ir.Expression | None = None
+    text: ir.Expression | None = _attribute_by_name(at, function, given)
     if isinstance(function, ir.Attribute) and isinstance(function.value, ir.Text):
         if function.name == "format":
             text = templates.formatted(at, function.value, given)
@@ -167,6 +169,15 @@ def _call(node: ast.Call, scope: Scope) -> ir.Expression:
             if isinstance(items, ir.Display) and items.kind != "set":
                 text = templates.joined(at, function.value, items.items)
     return ir.Call(at, function, given) if text is None else text
+
+
+def _attribute_by_name(at: Span, function: ir.Expression, given: tuple[ir.Argument, ...]) -> ir.Expression | None:
+    """`getattr(self, "_cache", None)` is the attribute, where there is one."""
+    match function, given:
+        case ir.Name(id="getattr"), (ir.Argument(name=None, value=owner), ir.Argument(value=ir.Text(value=name)), *_):
+            return ir.Attribute(at, owner, name) if name.isidentifier() else None
+        case _:
+            return None
 
 
 def _binary(node: ast.BinOp, scope: Scope) -> ir.Expression:

@@ -6,8 +6,8 @@ import functools
 
 import msgspec
 
-from leaklint import ir
 from leaklint.containers import Kind, kind_of_type_name, kind_of_value, merge
+from leaklint.containers import default_factory as factory_of_value
 from leaklint.flow.events import UNWRITTEN, Eviction, Held, Insertion, Removal, Written
 from leaklint.flow.machine import Context
 from leaklint.flow.state import State
@@ -121,12 +121,7 @@ def _closure_kind(function: str, name: str, outline: Outline) -> Kind:
     routine = outline.routines[function]
     if any(parameter.name == name for parameter in routine.function.parameters):
         return Kind.FOREIGN
-    kinds = [
-        kind_of_value(node.value)
-        for node in routine.nodes
-        if isinstance(node, ir.Assign)
-        and any(isinstance(target, ir.Name) and target.id == name for target in node.targets)
-    ]
+    kinds = [kind_of_value(value) for value in routine.values_of(name)]
     return merge(kinds) if kinds else Kind.FOREIGN
 
 
@@ -146,6 +141,9 @@ def default_factory(cache: Value, outline: Outline) -> str | None:
             return next((b.default_factories[name] for b in classes if name in b.default_factories), None)
         case Global(name=name):
             return outline.default_factories.get(name)
+        case Free(function=function, name=name):
+            values = outline.routines[function].values_of(name)
+            return factory_of_value(values[0]) if len(values) == 1 else None
         case _:
             return None
 

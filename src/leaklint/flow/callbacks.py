@@ -13,7 +13,7 @@ from leaklint import ir
 from leaklint.flow.iteration import element, known_elements, named_content
 from leaklint.flow.machine import Arguments, Context, Ways, value_of
 from leaklint.flow.methods import MAPPING_METHODS, is_container
-from leaklint.flow.state import State
+from leaklint.flow.state import Raised, State
 from leaklint.ir_walk import last_part
 from leaklint.routine import Routine
 from leaklint.values import (
@@ -100,8 +100,10 @@ def _call_once(
     for after in (first, *others):
         after.frames.get(context.frame, {}).update(reached)
     is_cleanup = bool(before - first.entries.keys())
-    for after, raised in inner.raises if not is_cleanup else ():
-        if not _keeps_exceptions(node):
+    for after, raised in inner.raises:
+        if is_cleanup and not _fails_later(callee, raised, context):
+            continue
+        if not is_cleanup and not _keeps_exceptions(node):
             ways.add_raise(after, raised)
         # A swallowed exception is of interest only if it leaves an entry that the normal path takes out.
         if after.entries.keys() - first.entries.keys():
@@ -116,6 +118,17 @@ _HANDING_OVER = frozenset(
     run_coroutine_threadsafe run_in_executor start_soon submit Process Task Thread Timer
     """.split()
 )
+
+
+def _fails_later(callee: Value, raised: Raised, context: Context) -> bool:
+    """Whether it is a wait in a coroutine or a generator that fails, which is no mere cleanup if it evicts afterwards.
+
+    A consumer may stop at any `yield`; who cancels a task ends all, as a rule.
+    """
+    routine = _routine(callee, context)
+    if routine is None or not isinstance(callee, Partial) or not callee.is_started or not raised.mark.waits:
+        return False
+    return routine.function.is_generator or not raised.mark.is_cancelled
 
 
 def _keeps_exceptions(node: ir.Node) -> bool:

@@ -189,6 +189,8 @@ class Walk(msgspec.Struct, frozen=True, dict=True):
     """How many expressions were evaluated, on all paths: what a walk costs."""
     is_complete: bool
     """False where the budget ran out; such a walk reports nothing."""
+    is_short: bool = False
+    """Whether it was meant to see only what the function itself inserts."""
 
     @cached_property
     def births_by_key(self) -> dict[Value, Birth]:

@@ -32,6 +32,7 @@ from leaklint.values import (
     Text,
     Turn,
     Value,
+    called_word,
     involved,
     template,
 )
@@ -383,9 +384,16 @@ def _await(node: ir.Await, state: State, context: Context, ways: Ways) -> Valued
             outcomes.extend(context.machine.call(started, arguments, node, path, context, ways))
         else:
             kinds = ("cancel",) if is_only_cancelled(node.value) else ("error", "cancel")
-            may_raise(path, node.at, _spell(node.value), context, ways, kinds, tuple(involved(value)))
+            around = context.but(is_cleanup=False) if _is_task_of_an_entry(value, path) else context
+            may_raise(path, node.at, _spell(node.value), around, ways, kinds, tuple(involved(value)))
             outcomes.append((path, value))
     return outcomes
+
+
+def _is_task_of_an_entry(value: Value, state: State) -> bool:
+    """Whether it is the task that an entry has: a cleanup that awaits it, too, gets what went wrong in it."""
+    is_task = isinstance(value, Result) and called_word(value) in ("create_task", "ensure_future")
+    return is_task and any(held.insertion.value == value for held in state.entries.values())
 
 
 def _spell(node: ir.Expression) -> str:

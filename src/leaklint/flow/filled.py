@@ -16,6 +16,7 @@ import msgspec
 from leaklint import ir
 from leaklint.concern import Concern, called_as
 from leaklint.containers import INSERTING_METHODS
+from leaklint.flow.events import Walk
 from leaklint.flow.walk import Ground, walk
 from leaklint.ir_walk import children, flattened, in_scope, last_part
 from leaklint.outline import Outline, heirs, label_of, renamed
@@ -32,17 +33,22 @@ Filling: TypeAlias = dict[str, frozenset[str]]
 """Routines that put something into a container themselves, each with the containers."""
 
 
-def seen_to_fill(seen: Survey, ground: Ground, concerned: Concern) -> Filling:
-    """The routines that put something into a container themselves, each with the containers."""
+def seen_to_fill(seen: Survey, ground: Ground, concerned: Concern, looks: list[Walk]) -> Filling:
+    """The routines that put something into a container themselves, each with the containers.
+
+    The walks that told so come to the `looks`.
+    """
     found = {}
     for name, suggested in concerned.filling.items():
-        words = _seen(seen.outline.routines[name], suggested, ground, concerned)
+        words = _seen(seen.outline.routines[name], suggested, ground, concerned, looks)
         if words:
             found[name] = words
     return found
 
 
-def _seen(routine: Routine, suggested: frozenset[str], ground: Ground, concerned: Concern) -> frozenset[str]:
+def _seen(
+    routine: Routine, suggested: frozenset[str], ground: Ground, concerned: Concern, looks: list[Walk]
+) -> frozenset[str]:
     filled = _filled_by(routine, concerned, ground)
     suggested &= filled.words
     if routine.parent is not None:
@@ -55,6 +61,7 @@ def _seen(routine: Routine, suggested: frozenset[str], ground: Ground, concerned
         done = walk(ground, routine, class_name, EVALUATIONS_TO_FILL, reads_all=False)
         if not done.is_complete:
             return suggested & filled.named
+        looks.append(done)
         words |= {container_name(insertion.cache) or "" for insertion in done.insertions} & suggested
     return words
 

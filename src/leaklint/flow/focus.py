@@ -1,4 +1,4 @@
-"""Walks once more, with less to look at, what took too long: only the containers that the function itself fills.
+"""Walks once more, with less to look at, what took too long: only the containers that the function's own module fills.
 
 Most of what such a walk reads through is about other containers. What became of those is still not known, so that
 nothing is told of them.
@@ -25,7 +25,7 @@ MOST_GROUNDS = 4
 
 
 def walks_again(seen: Survey, filling: Filling, begun: list[Walk]) -> tuple[Walk, ...]:
-    """What is seen from the functions whose walks were given up, with regard to the containers that each one fills."""
+    """What is seen from the functions whose walks were given up, with regard to fewer containers."""
     given_up = [one for one in begun if not one.is_complete and not label_of(one.function)]
     return tuple(_walks(seen, filling, given_up))
 
@@ -34,9 +34,9 @@ def _walks(seen: Survey, filling: Filling, given_up: list[Walk]) -> Iterator[Wal
     containers = frozenset[str]().union(*filling.values())
     grounds: dict[frozenset[str], Ground] = {}
     cost = 0
-    for one in given_up:
-        filled = filling.get(one.function, frozenset())
-        if not filled or filled == containers or cost > EVALUATIONS_ALLOWED:
+    pairs = [(known, filled) for known in given_up for filled in _filled_here(known, seen, filling)]
+    for one, filled in pairs:
+        if filled == containers or cost > EVALUATIONS_ALLOWED:
             continue
         if filled not in grounds:
             if len(grounds) == MOST_GROUNDS:
@@ -47,6 +47,17 @@ def _walks(seen: Survey, filling: Filling, given_up: list[Walk]) -> Iterator[Wal
         cost += again.evaluations
         if again.is_complete:
             yield _with_regard_to(filled, again)
+
+
+def _filled_here(one: Walk, seen: Survey, filling: Filling) -> list[frozenset[str]]:
+    """The containers that the function fills, and those that each function of its module fills which it calls."""
+    routines = seen.outline.routines
+    called = [name for name in filling if name in one.entered and not label_of(name)]
+    near = (name for name in called if routines[name].function.name in routines[one.function].words)
+    return [filled for filled in dict.fromkeys(filling.get(name, _NONE) for name in (one.function, *near)) if filled]
+
+
+_NONE = frozenset[str]()
 
 
 def _with_regard_to(names: frozenset[str], seen: Walk) -> Walk:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from leaklint import ir
@@ -33,7 +35,8 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
     if not containers:
         return ()
     seen = survey(groundwork)
-    filling = _filling(seen, containers)
+    looks: list[Walk] = []
+    filling = _filling(seen, containers, looks)
     if not filling:
         return ()
     filled = frozenset[str]().union(*filling.values())
@@ -55,13 +58,24 @@ def walk_module(outline: Outline) -> tuple[Walk, ...]:
         begun.begin_elsewhere(routine)
     numbers = {routine.name: number for number, routine in enumerate(ordered)}
     walks = sorted(begun.walks, key=lambda walk: numbers.get(walk.function, len(numbers)))
-    return (*walks, *walks_again(seen, filling, walks))
+    walks += walks_again(seen, filling, walks)
+    return (*walks, *_looks_at_the_rest(looks, walks))
 
 
-def _filling(seen: Survey, containers: frozenset[str]) -> Filling:
+def _looks_at_the_rest(looks: list[Walk], walks: list[Walk]) -> Iterator[Walk]:
+    """Where walks were given up, the short ones whose insertions none of them came to: that they stay is not said."""
+    if all(walk.is_complete for walk in walks):
+        return
+    reached = {insertion.place for walk in walks for insertion in walk.insertions}
+    for look in looks:
+        if any(insertion.place not in reached for insertion in look.insertions):
+            yield msgspec.structs.replace(look, is_complete=False, is_short=True)
+
+
+def _filling(seen: Survey, containers: frozenset[str], looks: list[Walk]) -> Filling:
     """What really puts something into the containers, of all that by its names may."""
     concerned = concern_of(seen, containers)
-    return seen_to_fill(seen, ground_of(seen, containers, concerned), concerned)
+    return seen_to_fill(seen, ground_of(seen, containers, concerned), concerned, looks)
 
 
 class Begun(msgspec.Struct):

@@ -74,13 +74,14 @@ from collections.abc import Iterable, Iterator
 
 from leaklint.ended_values import kept_releases
 from leaklint.evidence import Evidence
-from leaklint.flow.events import Place, Release
-from leaklint.growth import end_hook, growing_stories, outlives_operations, why_fresh
+from leaklint.flow.events import Eviction, Place, Release
+from leaklint.growth import growing_stories, outlives_operations, why_fresh
+from leaklint.hooks import end_hook, failure_hook
 from leaklint.model import MODULES_APART, Span
 from leaklint.routine import Routine
 from leaklint.rule import Note, Report, Rule
 from leaklint.stories import Story
-from leaklint.telling import code, key_trace, key_words, short
+from leaklint.telling import code, eviction_note, key_trace, key_words, short
 
 
 def check(evidence: Evidence) -> Iterable[Report]:
@@ -94,6 +95,10 @@ def check(evidence: Evidence) -> Iterable[Report]:
             ends = kept_releases(evidence, story.insertion.cache)
             release = next((release for release in ends if release.place.function == hook.name), None)
             yield _report_of_hook(evidence, story, hook) if release is None else _report(evidence, story, release)
+    for story in evidence.open_stories:
+        failure = failure_hook(evidence, story)
+        if failure is not None:
+            yield _report_of_hook(evidence, story, *failure)
 
 
 def _released(evidence: Evidence) -> Iterator[Report]:
@@ -121,10 +126,11 @@ def _report(evidence: Evidence, story: Story, release: Release) -> Report:
     )
 
 
-def _report_of_hook(evidence: Evidence, story: Story, hook: Routine) -> Report:
+def _report_of_hook(evidence: Evidence, story: Story, hook: Routine, evicted: Eviction | None = None) -> Report:
     key, cache = key_words(evidence, story), code(story.insertion.cache)
     name, at = f"`{short(hook.name)}`", hook.function.at
     place = Place(hook.name, Span(at.line, at.column, at.line, at.column + len("def")))
+    elsewhere = [eviction_note(evicted, f"{key} is evicted where all went well")] if evicted is not None else []
     return Report(
         code=RULE.code,
         place=story.insertion.place,
@@ -132,7 +138,11 @@ def _report_of_hook(evidence: Evidence, story: Story, hook: Routine) -> Report:
         advice=f"Evict the entry from {cache} in {name}.",
         key=key.strip("`"),
         story=story,
-        trace=(*key_trace(evidence, story), Note(place, f"{name} is told of the end, and nothing evicts the entry")),
+        trace=(
+            *key_trace(evidence, story),
+            Note(place, f"{name} is told of the end, and nothing evicts the entry"),
+            *elsewhere,
+        ),
     )
 
 
