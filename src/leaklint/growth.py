@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from leaklint.endings import is_ending, names_what_it_ends
 from leaklint.evidence import Evidence, is_bounded, once_per_cache
 from leaklint.fixed_keys import has_fixed_keys
-from leaklint.flow.caches import default_factory
 from leaklint.flow.events import Eviction, Insertion
 from leaklint.held_by_callers import are_all_held_by_callers
 from leaklint.identities import is_identity
@@ -37,7 +36,6 @@ from leaklint.values import (
     Result,
     Text,
     Value,
-    called_word,
     holes,
     involved,
     last_name,
@@ -330,34 +328,7 @@ def item_of(evidence: Evidence, story: Story) -> str | None:
         name = _item_name(hole) if not _is_of_a_function(hole) else None
         if name is not None and any(map(_is_identifier, words_of(name))):
             return name
-    return _item_variable(story.insertion) or _user_of_its_own(evidence, story)
-
-
-_FOR_ITS_USERS = frozenset(
-    "BoundedSemaphore Condition Event Lock Queue RLock Semaphore create_future create_task deque ensure_future".split()
-)
-"""What is built for those who come under one key: to wait for each other, or to be counted."""
-
-
-def _user_of_its_own(evidence: Evidence, story: Story) -> str | None:
-    """What a coroutine is called for, where each gets a lock, a queue or a window of its own: as many as come."""
-    insertion = story.insertion
-    start = evidence.outline.routines.get(story.walk.function)
-    made = insertion.value
-    word_of_value = called_word(made) if isinstance(made, Result) else None
-    if made == Entry(insertion.cache, insertion.key):
-        word_of_value = default_factory(insertion.cache, evidence.outline)
-    if start is None or not start.function.is_async or word_of_value not in _FOR_ITS_USERS:
-        return None
-    parts = holes(insertion.key)
-    is_given = bool(parts) and all(isinstance(_root(part), Parameter) for part in parts)
-    return next((name for part in parts if (name := _item_name(part)) is not None), None) if is_given else None
-
-
-def _root(part: Value) -> Value:
-    while isinstance(part, Field | Item):
-        part = part.base
-    return part
+    return _item_variable(story.insertion)
 
 
 def _item_variable(insertion: Insertion) -> str | None:
