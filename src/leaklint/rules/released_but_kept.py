@@ -3,7 +3,8 @@
 ## What
 
 An operation is done with what it keeps under a key: it calls its `close()`, `end()` or `cancel()`, or puts None in its
-place. The entry itself stays, and nothing in the module takes single entries out.
+place. The entry itself stays, and nothing in the module takes single entries out. Or the hook for the good end evicts
+the entry, and the one that is told of the same item's error or abort leaves it in.
 
 ## Why
 
