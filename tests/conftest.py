@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,6 @@ def _file(item: pytest.Item) -> str:
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
     path = parameters.get("path")
     return path.as_posix() if isinstance(path, Path) else ""
-
-
-@pytest.fixture(autouse=True)
-def unmeasured_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let processes that a test starts run at their own speed: measured they take several times as long."""
-    if request.node.get_closest_marker("measures_processes") is None:
-        for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,6 @@ from distribution import git
 from fleet import repository
 from front_ends import CLEAN, LEAKING, environment, leaklint, run_module
 
-pytestmark = pytest.mark.measures_processes
-
 IDENTITY = {
     f"GIT_{role}_{part}": value
     for role in ("AUTHOR", "COMMITTER")

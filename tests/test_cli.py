@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from leaklint.run import Work
 
 
-pytestmark = pytest.mark.measures_processes
-
-
 @pytest.fixture(autouse=True)
 def _in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-pytestmark = pytest.mark.measures_processes
-
-
 def codemod(*arguments: str, cwd: Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command = ("codemod", "-x", "leaklint.codemod.EvictDerivedKeys", "--hide-progress", "--no-format", *arguments)
     return run_module("libcst.tool", *command, cwd=cwd, stdin=stdin)

@@ -12,8 +12,6 @@ from distribution import git
 from fleet import applied, fleet, repository, results, state, summary
 from front_ends import CLEAN, LEAKING, environment, leaklint
 
-pytestmark = pytest.mark.measures_processes
-
 ODD = ("plain.py", "with space.py", 'quote".py', "tab\t.py", "line\nfeed.py", "back\\slash.py", "é/ü.py", "a/b/deep.py")
 
 

@@ -24,7 +24,6 @@ from leaklint.repairs.surgery import combine
 from leaklint.repairs.tokens import physical_lines, read_tokens
 from leaklint.source import SourceError, apply_edits, decode
 
-pytestmark = pytest.mark.no_cover
 FINAL = ("with lock:", "    release(1)")
 SMALL, FILES = 30_000, 100
 

@@ -58,20 +58,31 @@ def end_hook(evidence: Evidence, story: Story) -> Routine | None:
 
 def failure_hook(evidence: Evidence, story: Story) -> tuple[Routine, Eviction] | None:
     """The function that is told of a bad end and leaves the entry in, and the eviction of the one for the good end."""
-    cache = story.insertion.cache
-    name = cache_name(cache)
-    if not has_stayed(story) or is_bounded(evidence, cache) or goes_with_its_owner(evidence, cache):
+    if not has_stayed(story):
         return None
-    if name is None or evidence.project_evicts(name):
-        return None
+    found = next(_failures(evidence, story), None)
+    # What asks the whole project comes last.
+    return found if found is not None and not _ends_otherwise(evidence, story.insertion.cache) else None
+
+
+def _failures(evidence: Evidence, story: Story) -> Iterator[tuple[Routine, Eviction]]:
     for start, given in _starts(evidence, story):
         for hook in _ends(start, given, evidence):
             evicted = next(_evicted_by(hook, story, evidence), None)
-            failing = _failing(start, hook, given, evidence) if evicted is not None else ()
-            for failure in failing:
-                if evicted is not None and _leaves_in(failure, cache, evidence):
-                    return failure, evicted
-    return None
+            for failure in _failing(start, hook, given, evidence) if evicted is not None else ():
+                if evicted is not None and _leaves_in(failure, story.insertion.cache, evidence):
+                    yield failure, evicted
+
+
+def _ends_otherwise(evidence: Evidence, cache: Value) -> bool:
+    """Whether the container is kept small, goes with its owner, or is evicted from by another file."""
+    name = cache_name(cache)
+    return (
+        name is None
+        or is_bounded(evidence, cache)
+        or goes_with_its_owner(evidence, cache)
+        or evidence.project_evicts(name)
+    )
 
 
 def _evicted_by(hook: Routine, story: Story, evidence: Evidence) -> Iterator[Eviction]:

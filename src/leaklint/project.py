@@ -44,9 +44,10 @@ _EVICTION = re.compile(rb"\bdel\b|=\s*\{|\.(?:%s)\b" % b"|".join(word.encode() f
 _IMPORTED = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import\b", re.MULTILINE)
 
 MOST_USERS = 12
+"""How many files may name a class that is looked for in all of them."""
+
 MOST_BYTES_KEPT = 8_000_000
 """How much source may be kept as modules that were read for others; one file may ask for half of it."""
-"""How many files may name a class that is looked for in all of them."""
 
 
 class Loaded(msgspec.Struct, frozen=True, eq=False):

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-pytestmark = pytest.mark.no_cover
-
-
 @pytest.fixture(scope="module")
 def in_process() -> list[Said]:
     return sorted(said for path in FIXTURES for said in _said(path))

@@ -1,8 +1,6 @@
 """What repairs do to each fixture: the golden file, stable, clean, and every other byte as it was.
 
 ``LEAKLINT_UPDATE_GOLDEN=1 pytest tests/laws/test_repairs.py`` writes the golden files anew; read the difference.
-
-What the repairs run through is measured in the tests of each kind of repair, which are shorter.
 """
 
 from __future__ import annotations
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
     from leaklint.model import Edit, Finding
 
 
-pytestmark = pytest.mark.no_cover
 UPDATE = os.environ.get("LEAKLINT_UPDATE_GOLDEN") == "1"
 UNSAFE_ONLY = ("LKL105", "LKL204")
 """Rules all of whose repairs are unsafe."""
@@ -67,6 +64,7 @@ def test_each_golden_file_has_its_fixture() -> None:
     assert {path.name for path in FIXED.glob("*")} <= {path.name for path in FIXTURES[0].parent.glob("*.py")}
 
 
+@pytest.mark.no_cover
 @every_fixture
 def test_repairing_twice_is_repairing_once(path: Path) -> None:
     once = repaired(path).data
@@ -96,6 +94,7 @@ def test_each_finding_has_a_repair_or_says_why_not(path: Path) -> None:
         assert (finding.fix is None) == bool(finding.fix_refused), finding.message
 
 
+@pytest.mark.no_cover
 @every_fixture
 def test_one_repair_alone_changes_its_own_edits_only(path: Path) -> None:
     source = decode(str(path), path.read_bytes())
