@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leaklint import ir
+from leaklint.containers import EVICTING_METHODS
 from leaklint.ir_walk import below
 from leaklint.repairs.changes import (
     Change,
@@ -57,12 +58,17 @@ def _keys(stretch: Stretch) -> list[ir.Expression]:
     for node in below(stretch.evicting):
         match node:
             case ir.Call(at=at, arguments=arguments) if at == stretch.eviction:
-                return [argument.value for argument in arguments]
+                return [argument.value for argument in arguments if not _is_an_eviction(argument.value)]
             case ir.Subscript(at=at, index=key) if at == stretch.eviction:
                 return [key]
             case ir.Delete(targets=(ir.Subscript(index=key),), at=at) if at.contains(stretch.eviction):
                 return [key]
     return []
+
+
+def _is_an_eviction(argument: ir.Expression) -> bool:
+    """Whether it is a method that a callback is to call with the key."""
+    return isinstance(argument, ir.Attribute) and argument.name in EVICTING_METHODS
 
 
 def _naming(intent: Intent, stretch: Stretch, plan: Plan, moving: list[ir.Expression]) -> tuple[Change, ...]:
