@@ -147,7 +147,7 @@ REFUSED = {
     ),
     "perhaps None": ("def join(self, session=None):\n    self._states[id(session)] = 1\n", "may be None"),
     "a list": ("def join(self, rows: list):\n    self._states[id(rows)] = 1\n", "no weak mapping takes"),
-    "named in a string": (JOIN + "def states(self):\n    return getattr(self, '_states')\n", "in a string"),
+    "named in a string": (JOIN + "def states(self):\n    return vars(self)['_states']\n", "in a string"),
 }
 
 
