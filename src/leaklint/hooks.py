@@ -6,6 +6,7 @@ They go by one name but for one word, and whatever the key is made from the end 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from leaklint.evidence import Evidence, is_bounded
 from leaklint.flow.events import Eviction
@@ -68,10 +69,9 @@ def failure_hook(evidence: Evidence, story: Story) -> tuple[Routine, Eviction] |
 def _failures(evidence: Evidence, story: Story) -> Iterator[tuple[Routine, Eviction]]:
     for start, given in _starts(evidence, story):
         for hook in _ends(start, given, evidence):
-            evicted = next(_evicted_by(hook, story, evidence), None)
-            for failure in _failing(start, hook, given, evidence) if evicted is not None else ():
-                if evicted is not None and _leaves_in(failure, story.insertion.cache, evidence):
-                    yield failure, evicted
+            for evicted in islice(_evicted_by(hook, story, evidence), 1):
+                failing = _failing(start, hook, given, evidence)
+                yield from ((one, evicted) for one in failing if _leaves_in(one, story.insertion.cache, evidence))
 
 
 def _ends_otherwise(evidence: Evidence, cache: Value) -> bool:

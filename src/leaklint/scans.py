@@ -35,14 +35,9 @@ class Scan(msgspec.Struct, frozen=True):
     """The variables that hold a value."""
 
 
-def assigned(name: str, function: ir.Function) -> ir.Expression | None:
+def assigned(name: str, routine: Routine) -> ir.Expression | None:
     """What the variable is set to, if that is one thing."""
-    values = [
-        node.value
-        for node in in_scope(function)
-        if isinstance(node, ir.Assign)
-        and any(isinstance(target, ir.Name) and target.id == name for target in node.targets)
-    ]
+    values = routine.values_of(name)
     return values[0] if len(values) == 1 else None
 
 
@@ -52,7 +47,7 @@ def scans_of(routine: Routine) -> Iterator[Scan]:
     for node in in_scope(function):
         match node:
             case ir.For(target=target, iterable=iterable, body=body, at=at):
-                yield from _loop(target, iterable, body, at, function)
+                yield from _loop(target, iterable, body, at, routine)
             case ir.Comprehension(clauses=(clause,)):
                 yield from _clause(clause, node.at, clause.iterable.at)
             case ir.Call(function=ir.Attribute(name="difference_update"), arguments=(given,), at=at):
@@ -66,10 +61,10 @@ def scans_of(routine: Routine) -> Iterator[Scan]:
 
 
 def _loop(
-    target: ir.Expression, iterable: ir.Expression, body: tuple[ir.Statement, ...], at: Span, function: ir.Function
+    target: ir.Expression, iterable: ir.Expression, body: tuple[ir.Statement, ...], at: Span, routine: Routine
 ) -> Iterator[Scan]:
     """A `for` over the container or a copy that has a name, or over what a comprehension or `filter` picks from it."""
-    source = assigned(iterable.id, function) if isinstance(iterable, ir.Name) else None
+    source = assigned(iterable.id, routine) if isinstance(iterable, ir.Name) else None
     match _unwrapped(source or iterable)[0]:
         case ir.Comprehension(clauses=(clause,)) as picked:
             yield from _clause(clause, picked.at if source is not None else iterable.at, at)
@@ -77,7 +72,7 @@ def _loop(
             yield from _filtered(chosen.value, given.value, picked.at, at)
         case _:
             yield _pass(target, source if isinstance(source, ir.Call) else iterable, body, at)
-            for collecting in _collecting(iterable, function):
+            for collecting in _collecting(iterable, routine.function):
                 yield _pass(collecting.target, collecting.iterable, collecting.body, at)
 
 

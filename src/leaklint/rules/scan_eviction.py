@@ -185,7 +185,7 @@ def _name_of(container: ir.Expression, evidence: Evidence, function: str) -> str
     while isinstance(container, ir.Subscript):
         container = container.value
     if isinstance(container, ir.Name):
-        value = assigned(container.id, evidence.outline.routines[function].function)
+        value = assigned(container.id, evidence.outline.routines[function])
         if isinstance(value, ir.Attribute | ir.Name | ir.Subscript):
             return _name_of(value, evidence, function)
     return last_part(container)
